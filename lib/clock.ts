@@ -1,0 +1,150 @@
+/**
+ * One coarse clock drives every timeout of the process (wait, inactivity, authentication, pings):
+ * a hashed wheel with one interval behind it, so that a session costs no timer of Node's own and
+ * re-arming a timeout, which happens with every request, is one assignment.
+ *
+ * Tests take a {@link ManualClock} and own time.
+ */
+export abstract class Clock {
+  /** Milliseconds of a monotonic clock. */
+  abstract now(): number;
+  /** @internal Puts a timeout into the wheel. */
+  abstract arm(timeout: Timeout): void;
+  /** Stops the clock for good; what is still armed never fires. */
+  abstract stop(): void;
+}
+
+/** A timeout that can be started, moved and stopped any number of times. */
+export class Timeout {
+  /** When it fires, on the clock's scale; Infinity while stopped. */
+  deadline = Infinity;
+  /** @internal When the wheel looks at it next; Infinity while it is in no slot. */
+  visit = Infinity;
+
+  constructor(
+    private readonly clock: Clock,
+    /** @internal */ readonly fire: () => void,
+  ) {}
+
+  get running(): boolean {
+    return this.deadline !== Infinity;
+  }
+
+  /** Fires once, `ms` milliseconds from now or up to one tick later, never earlier. Moves a running one. */
+  start(ms: number): void {
+    this.deadline = this.clock.now() + ms;
+    if (this.deadline < this.visit) this.clock.arm(this);
+  }
+
+  stop(): void {
+    this.deadline = Infinity;
+  }
+}
+
+/** Milliseconds between two looks at the wheel. */
+export const TICK = 50;
+const SLOTS = 512;
+
+abstract class Wheel extends Clock {
+  private readonly slots: (Set<Timeout> | undefined)[] = new Array(SLOTS);
+  private cursor = 0;
+  private armed = 0;
+
+  arm(timeout: Timeout): void {
+    if (timeout.visit !== Infinity) this.remove(timeout);
+    const tick = Math.max(this.cursor + 1, Math.ceil(timeout.deadline / TICK));
+    timeout.visit = tick * TICK;
+    const slot = (this.slots[tick % SLOTS] ??= new Set());
+    slot.add(timeout);
+    if (this.armed++ === 0) this.started();
+  }
+
+  private remove(timeout: Timeout): void {
+    if (this.slots[(timeout.visit / TICK) % SLOTS]?.delete(timeout)) this.armed--;
+    timeout.visit = Infinity;
+  }
+
+  /** Visits every slot whose time has come. */
+  protected advance(now: number): void {
+    const until = Math.floor(now / TICK);
+    if (until - this.cursor > SLOTS) this.cursor = until - SLOTS;
+    while (this.cursor < until) {
+      const slot = this.slots[++this.cursor % SLOTS];
+      if (!slot || slot.size === 0) continue;
+      for (const timeout of slot) {
+        if (timeout.visit > now) continue; // a later round of the wheel
+        this.remove(timeout);
+        if (timeout.deadline > now) {
+          if (timeout.deadline !== Infinity) this.arm(timeout); // moved since
+          continue;
+        }
+        timeout.deadline = Infinity;
+        timeout.fire();
+      }
+    }
+    if (this.armed === 0) this.idle();
+  }
+
+  /** The first timeout was armed; `cursor` may be long behind. */
+  protected started(): void {}
+  protected idle(): void {}
+
+  protected synchronise(now: number): void {
+    this.cursor = Math.floor(now / TICK);
+  }
+}
+
+/** The clock of a running process. Its interval keeps no process alive, and rests while nothing is armed. */
+export class SystemClock extends Wheel {
+  private interval: NodeJS.Timeout | undefined;
+  private stopped = false;
+
+  constructor() {
+    super();
+    this.synchronise(this.now());
+  }
+
+  now(): number {
+    return performance.now();
+  }
+
+  override arm(timeout: Timeout): void {
+    if (this.stopped) return;
+    if (!this.interval) this.synchronise(this.now());
+    super.arm(timeout);
+  }
+
+  protected override started(): void {
+    this.interval ??= setInterval(() => this.advance(this.now()), TICK).unref();
+  }
+
+  protected override idle(): void {
+    clearInterval(this.interval);
+    this.interval = undefined;
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.idle();
+  }
+}
+
+/** A clock that stands still until it is told to move. */
+export class ManualClock extends Wheel {
+  private time = 0;
+
+  now(): number {
+    return this.time;
+  }
+
+  /** Moves on by `ms` milliseconds, tick by tick, and fires what is due on the way. */
+  tick(ms: number): void {
+    const end = this.time + ms;
+    while (this.time < end) {
+      this.time = Math.min(end, (Math.floor(this.time / TICK) + 1) * TICK);
+      this.advance(this.time);
+    }
+  }
+
+  stop(): void {}
+}

@@ -1,0 +1,18 @@
+/** The stream error conditions of RFC 6120, section 4.9.3, that faulty XML leads to. */
+export type XmlCondition =
+  'bad-format' | 'not-well-formed' | 'restricted-xml' | 'policy-violation' | 'unsupported-encoding';
+
+/** What the scanner found wrong. Fatal for the stream: there is no recovery. */
+export class XmlError extends Error {
+  override readonly name = 'XmlError';
+
+  constructor(
+    readonly condition: XmlCondition,
+    /** What was found, without a byte of the input: that may hold secrets. */
+    message: string,
+    /** Byte offset in what was scanned. */
+    readonly offset = 0,
+  ) {
+    super(message);
+  }
+}

@@ -1,0 +1,616 @@
+import { isUtf8 } from 'node:buffer';
+import { XmlError, type XmlCondition } from './error.js';
+import { NS } from './namespaces.js';
+import type { Scope } from './scope.js';
+
+export interface ScanLimits {
+  /** Levels of elements in one top-level element, itself included. */
+  readonly maxDepth: number;
+  /** Attributes of one element, namespace declarations included; also the declarations in scope. */
+  readonly maxAttributes: number;
+  /** Namespace declarations of one element; an element and its surroundings together have at most 31. */
+  readonly maxNamespaces: number;
+  /** Bytes of a qualified name. */
+  readonly maxNameBytes: number;
+}
+
+export const DEFAULT_LIMITS: ScanLimits = { maxDepth: 64, maxAttributes: 100, maxNamespaces: 15, maxNameBytes: 256 };
+
+const LT = 0x3c;
+const GT = 0x3e;
+const AMP = 0x26;
+const SLASH = 0x2f;
+const COLON = 0x3a;
+const EQUALS = 0x3d;
+const QUOTE = 0x22;
+const APOSTROPHE = 0x27;
+const BANG = 0x21;
+const QUESTION = 0x3f;
+const BRACKET = 0x5d;
+
+/** What a byte means to the scanner: bits of a class. */
+const STOPS_TEXT = 1;
+const STOPS_VALUE = 2;
+const NAME_START = 4;
+const NAME = 8;
+const SPACE = 16;
+
+const CLASS = new Uint8Array(256);
+for (let byte = 0; byte < 256; byte++) {
+  let bits = 0;
+  if (byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d) bits |= STOPS_TEXT | STOPS_VALUE;
+  if (byte === LT || byte === AMP || byte === 0xef) bits |= STOPS_TEXT | STOPS_VALUE;
+  if (byte === BRACKET) bits |= STOPS_TEXT;
+  if (byte === QUOTE || byte === APOSTROPHE) bits |= STOPS_VALUE;
+  const letter = (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a) || byte === 0x5f;
+  if (letter) bits |= NAME_START | NAME;
+  if ((byte >= 0x30 && byte <= 0x39) || byte === 0x2d || byte === 0x2e) bits |= NAME;
+  if (byte === 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x0d) bits |= SPACE;
+  CLASS[byte] = bits;
+}
+
+/**
+ * Letters beyond ASCII that may stand in a name in the fourth edition of XML 1.0 (expat) and the
+ * fifth (saxes) alike.
+ */
+const LETTERS = [
+  0xc0, 0xd6, 0xd8, 0xf6, 0xf8, 0x131, 0x134, 0x13e, 0x141, 0x148, 0x14a, 0x17e, 0x38e, 0x3a1, 0x3a3, 0x3ce, 0x401,
+  0x40c, 0x40e, 0x44f, 0x451, 0x45c, 0x5d0, 0x5ea, 0x641, 0x64a, 0x3041, 0x3094, 0x30a1, 0x30fa, 0x4e00, 0x9fa5,
+  0xac00, 0xd7a3,
+];
+
+/** Attributes, by four numbers each: start and end of the name, start and end of the value. */
+const FIELDS = 4;
+
+/**
+ * The one XML scanner of the project, for every direction. It accepts strictly less than the
+ * parsers on either side of it do: valid UTF-8, XML characters, one balanced element, declared
+ * prefixes, attributes unique by expanded name, the five entities and references to legal
+ * characters; no DTD, comment or processing instruction (RFC 6120, section 11.1). What it accepted
+ * is forwarded as the bytes that it read, so no two parsers can read a stanza differently.
+ *
+ * It builds nothing: results are offsets, valid until the next call.
+ */
+export class Scanner {
+  /** Of the element scanned last: offset of its `<`. */
+  start = 0;
+  /** Offset of the first byte of the local name. */
+  localStart = 0;
+  /** Offset behind the qualified name. */
+  nameEnd = 0;
+  /** Offset behind the `>` of the start tag. */
+  tagEnd = 0;
+  /** Whether the start tag is also the end. */
+  empty = false;
+  /** Its namespace; '' for none. */
+  namespace = '';
+  /** Bit n is set when it uses binding n of its scope without declaring it. */
+  inherited = 0;
+
+  /** Attributes of the start tag scanned last. */
+  private readonly attributes: Int32Array;
+  private attributeCount = 0;
+
+  private readonly names: Int32Array;
+  /** Declarations in scope: prefix, URI, depth of the element that made them. */
+  private readonly prefixes: string[] = [];
+  private readonly uris: string[] = [];
+  private readonly depths: number[] = [];
+
+  private source: Uint8Array = Buffer.alloc(0);
+  private end = 0;
+  private position = 0;
+  /** All bytes of the element or'ed: above 0x7f, UTF-8 needs a check. */
+  private seen = 0;
+  private scope: Scope | undefined;
+  private rootPrefixed = false;
+
+  constructor(readonly limits: ScanLimits = DEFAULT_LIMITS) {
+    this.attributes = new Int32Array(limits.maxAttributes * FIELDS);
+    this.names = new Int32Array(limits.maxDepth * 2);
+  }
+
+  /**
+   * Scans one element that starts at `start`.
+   * @returns the offset behind it, at most `end`
+   * @throws {XmlError}
+   */
+  element(source: Uint8Array, start: number, end: number, scope?: Scope): number {
+    this.begin(source, start, end, scope);
+    this.startTag(0);
+    // Results describe the outermost element, scanning goes on below it.
+    const { localStart, nameEnd, tagEnd, empty, namespace } = this;
+    if (!empty) this.content();
+    this.localStart = localStart;
+    this.nameEnd = nameEnd;
+    this.tagEnd = tagEnd;
+    this.empty = empty;
+    this.namespace = namespace;
+    this.finish(start);
+    return this.position;
+  }
+
+  /**
+   * Scans one start tag, such as a stream header or the `<body>` of a BOSH request.
+   * @returns the offset behind its `>`
+   * @throws {XmlError}
+   */
+  tag(source: Uint8Array, start: number, end: number, scope?: Scope): number {
+    this.begin(source, start, end, scope);
+    this.startTag(0);
+    this.finish(start);
+    return this.position;
+  }
+
+  /**
+   * Skips an XML declaration, where one is allowed.
+   * @returns the offset behind it; `start` if there is none
+   * @throws {XmlError} `unsupported-encoding` for anything but UTF-8
+   */
+  declaration(source: Uint8Array, start: number, end: number): number {
+    if (source[start] !== LT || source[start + 1] !== QUESTION) return start;
+    const limit = Math.min(end, start + 128);
+    let stop = start + 2;
+    while (stop < limit && source[stop] !== GT) stop++;
+    const text = Buffer.from(source.buffer, source.byteOffset + start, Math.max(0, stop + 1 - start)).toString('latin1');
+    const match = DECLARATION.exec(text);
+    if (!match) throw new XmlError('restricted-xml', 'processing instruction', start);
+    const encoding = match[1];
+    if (encoding !== undefined && encoding.slice(1, -1).toLowerCase() !== 'utf-8') {
+      throw new XmlError('unsupported-encoding', 'encoding is not UTF-8', start);
+    }
+    return stop + 1;
+  }
+
+  /** The attributes of the start tag scanned last by {@link tag}, values as they mean, namespace declarations left out. */
+  attributesOf(): Map<string, string> {
+    const found = new Map<string, string>();
+    for (let at = 0; at < this.attributeCount * FIELDS; at += FIELDS) {
+      const name = this.text(this.attributes[at]!, this.attributes[at + 1]!);
+      if (name === 'xmlns' || name.startsWith('xmlns:')) continue;
+      found.set(name, this.value(at));
+    }
+    return found;
+  }
+
+  /** The declarations of the start tag scanned last by {@link tag}: prefix ('' for the default) and URI. */
+  declarationsOf(): [prefix: string, uri: string][] {
+    const found: [string, string][] = [];
+    for (let at = 0; at < this.attributeCount * FIELDS; at += FIELDS) {
+      const name = this.text(this.attributes[at]!, this.attributes[at + 1]!);
+      if (name === 'xmlns') found.push(['', this.value(at)]);
+      else if (name.startsWith('xmlns:')) found.push([name.slice(6), this.value(at)]);
+    }
+    return found;
+  }
+
+  private begin(source: Uint8Array, start: number, end: number, scope: Scope | undefined): void {
+    this.source = source;
+    this.start = start;
+    this.position = start;
+    this.end = end;
+    this.scope = scope;
+    this.seen = 0;
+    this.inherited = 0;
+    this.prefixes.length = this.uris.length = this.depths.length = 0;
+    if (source[start] !== LT || start >= end) this.fail('not-well-formed', 'no element');
+  }
+
+  private finish(start: number): void {
+    if (this.seen > 0x7f && !isUtf8(this.source.subarray(start, this.position))) {
+      throw new XmlError('bad-format', 'invalid UTF-8', start);
+    }
+  }
+
+  /** From behind the start tag of the outermost element to behind its end tag. */
+  private content(): void {
+    const { source, names, end } = this;
+    let depth = 1;
+    let position = this.position;
+    let seen = this.seen;
+    names[0] = this.start + 1;
+    names[1] = this.nameEnd;
+    for (;;) {
+      let byte = 0;
+      while (position < end && (CLASS[(byte = source[position]!)]! & STOPS_TEXT) === 0) {
+        seen |= byte;
+        position++;
+      }
+      if (position >= end) this.fail('not-well-formed', 'unclosed element', position);
+      if (byte !== LT) {
+        position = this.special(byte, position, true);
+        if (byte === 0xef) seen |= 0x80;
+        continue;
+      }
+      const next = position + 1 < end ? source[position + 1]! : 0;
+      if (next === SLASH) {
+        // The end tag names what the start tag named, byte for byte.
+        const nameStart = names[depth * 2 - 2]!;
+        const nameEnd = names[depth * 2 - 1]!;
+        position += 2;
+        for (let at = nameStart; at < nameEnd; at++, position++) {
+          if (source[position] !== source[at]) this.fail('not-well-formed', 'end tag without its start tag', position);
+        }
+        while (position < end && CLASS[source[position]!]! & SPACE) position++;
+        if (position >= end || source[position] !== GT) this.fail('not-well-formed', 'malformed end tag', position);
+        position++;
+        this.forget(depth - 1);
+        if (--depth === 0) break;
+      } else if (next === BANG) {
+        position = this.cdata(position);
+        seen |= this.seen;
+      } else if (next === QUESTION) {
+        this.fail('restricted-xml', 'processing instruction', position);
+      } else {
+        if (depth >= this.limits.maxDepth) this.fail('policy-violation', 'elements nested too deeply', position);
+        this.position = position;
+        this.startTag(depth);
+        if (!this.empty) {
+          names[depth * 2] = position + 1;
+          names[depth * 2 + 1] = this.nameEnd;
+          depth++;
+        } else {
+          this.forget(depth);
+        }
+        position = this.position;
+      }
+    }
+    this.seen |= seen;
+    this.position = position;
+  }
+
+  /** Drops the declarations of elements at `depth` and below. */
+  private forget(depth: number): void {
+    const { depths } = this;
+    let count = depths.length;
+    if (count === 0 || depths[count - 1]! < depth) return;
+    while (count > 0 && depths[count - 1]! >= depth) count--;
+    this.prefixes.length = this.uris.length = depths.length = count;
+  }
+
+  /** Scans the start tag at `position`: name, attributes, declarations; resolves its namespace. */
+  private startTag(depth: number): void {
+    const { source, end, attributes } = this;
+    const start = this.position;
+    let position = this.qualifiedName(start + 1);
+    const nameEnd = position;
+    const localStart = this.localStart;
+    let count = 0;
+    let colons = 0;
+    let ownDefault = false;
+    let seen = this.seen;
+    for (;;) {
+      const before = position;
+      while (position < end && CLASS[source[position]!]! & SPACE) position++;
+      if (position >= end) this.fail('not-well-formed', 'unclosed tag', position);
+      const byte = source[position]!;
+      if (byte === GT) {
+        this.empty = false;
+        position++;
+        break;
+      }
+      if (byte === SLASH) {
+        if (position + 1 >= end || source[position + 1] !== GT) this.fail('not-well-formed', 'malformed tag', position);
+        this.empty = true;
+        position += 2;
+        break;
+      }
+      if (before === position) this.fail('not-well-formed', 'no space before attribute', position);
+      if (count === this.limits.maxAttributes) this.fail('policy-violation', 'too many attributes', position);
+      const at = count++ * FIELDS;
+      attributes[at] = position;
+      position = this.qualifiedName(position);
+      attributes[at + 1] = position;
+      if (this.localStart !== attributes[at]) colons++;
+      while (position < end && CLASS[source[position]!]! & SPACE) position++;
+      if (position >= end || source[position] !== EQUALS) this.fail('not-well-formed', 'attribute without value', position);
+      position++;
+      while (position < end && CLASS[source[position]!]! & SPACE) position++;
+      const quote = position < end ? source[position]! : 0;
+      if (quote !== QUOTE && quote !== APOSTROPHE) this.fail('not-well-formed', 'attribute value without quotes', position);
+      attributes[at + 2] = ++position;
+      for (;;) {
+        let inside = 0;
+        while (position < end && (CLASS[(inside = source[position]!)]! & STOPS_VALUE) === 0) {
+          seen |= inside;
+          position++;
+        }
+        if (position >= end) this.fail('not-well-formed', 'unclosed attribute value', position);
+        if (inside === quote) break;
+        if (inside === QUOTE || inside === APOSTROPHE) position++;
+        else if (inside === LT) this.fail('not-well-formed', '< in an attribute value', position);
+        else {
+          position = this.special(inside, position, false);
+          if (inside === 0xef) seen |= 0x80;
+        }
+      }
+      attributes[at + 3] = position++;
+      const length = attributes[at + 1]! - attributes[at]!;
+      if (length >= 5 && this.isXmlns(attributes[at]!)) {
+        if (length === 5) {
+          this.declare('', at, depth);
+          ownDefault = true;
+        } else if (source[attributes[at]! + 5] === COLON) {
+          this.declare(this.text(attributes[at]! + 6, attributes[at + 1]!), at, depth);
+        }
+      }
+      for (let other = 0; other < at; other += FIELDS) {
+        if (this.sameName(other, at)) this.fail('not-well-formed', 'attribute given twice', attributes[at]);
+      }
+    }
+    this.seen |= seen;
+    this.attributeCount = count;
+    this.position = this.tagEnd = position;
+    this.nameEnd = nameEnd;
+    this.localStart = localStart;
+    if (colons > 0) this.resolveAttributes(count);
+    const prefixed = localStart !== start + 1;
+    if (depth === 0) {
+      this.rootPrefixed = prefixed;
+      if (prefixed) this.namespace = this.lookUp(this.text(start + 1, localStart - 1), start);
+      else this.namespace = ownDefault || this.scope ? this.lookUp('', start) : '';
+    } else if (prefixed) {
+      this.lookUp(this.text(start + 1, localStart - 1), start);
+    } else if (this.rootPrefixed && this.scope) {
+      this.lookUp('', start); // what it inherits must be declared on the root
+    }
+  }
+
+  /** `position` is at an attribute's name: does it start with xmlns? */
+  private isXmlns(position: number): boolean {
+    const { source } = this;
+    return (
+      source[position] === 0x78 &&
+      source[position + 1] === 0x6d &&
+      source[position + 2] === 0x6c &&
+      source[position + 3] === 0x6e &&
+      source[position + 4] === 0x73
+    );
+  }
+
+  private sameName(a: number, b: number): boolean {
+    const { source, attributes } = this;
+    const length = attributes[a + 1]! - attributes[a]!;
+    if (length !== attributes[b + 1]! - attributes[b]!) return false;
+    for (let i = 0, x = attributes[a]!, y = attributes[b]!; i < length; i++) {
+      if (source[x + i] !== source[y + i]) return false;
+    }
+    return true;
+  }
+
+  /** A namespace declaration (Namespaces in XML 1.0, sections 2 and 3). */
+  private declare(prefix: string, at: number, depth: number): void {
+    const where = this.attributes[at]!;
+    const { limits, depths } = this;
+    if (
+      depths.length === limits.maxAttributes ||
+      (depths.length >= limits.maxNamespaces && depths[depths.length - limits.maxNamespaces] === depth)
+    ) {
+      this.fail('policy-violation', 'too many namespaces', where);
+    }
+    const start = this.attributes[at + 2]!;
+    const end = this.attributes[at + 3]!;
+    for (let i = start; i < end; i++) {
+      // Parsers normalise white space in different ways.
+      if (CLASS[this.source[i]!]! & SPACE) this.fail('not-well-formed', 'white space in a namespace', i);
+    }
+    const uri = this.isClient(start, end) ? NS.client : this.value(at);
+    if (/\s/.test(uri)) this.fail('not-well-formed', 'white space in a namespace', where);
+    if (
+      prefix === 'xmlns' ||
+      (prefix === 'xml') !== (uri === NS.xml) ||
+      uri === NS.xmlns ||
+      (prefix !== '' && uri === '')
+    ) {
+      this.fail('not-well-formed', 'illegal namespace declaration', where);
+    }
+    this.prefixes.push(prefix);
+    this.uris.push(uri);
+    this.depths.push(depth);
+  }
+
+  /** Is it `jabber:client`, byte for byte? Nearly all are, and need no string of their own. */
+  private isClient(start: number, end: number): boolean {
+    if (end - start !== CLIENT.length) return false;
+    for (let i = 0; i < CLIENT.length; i++) if (this.source[start + i] !== CLIENT[i]) return false;
+    return true;
+  }
+
+  /** The namespace that a prefix stands for here. */
+  private lookUp(prefix: string, where: number): string {
+    for (let i = this.prefixes.length; i-- > 0; ) if (this.prefixes[i] === prefix) return this.uris[i]!;
+    const { scope } = this;
+    if (scope) {
+      const index = scope.indexOf(prefix);
+      if (index >= 0) {
+        this.inherited |= 1 << index;
+        return scope.uri(index);
+      }
+    }
+    if (prefix === 'xml') return NS.xml;
+    if (prefix !== '') this.fail('not-well-formed', 'undeclared prefix', where);
+    return '';
+  }
+
+  /** Prefixes of attributes are declared, and no two attributes have the same expanded name. */
+  private resolveAttributes(count: number): void {
+    const { attributes, source } = this;
+    let expanded: string[] | undefined;
+    for (let at = 0; at < count * FIELDS; at += FIELDS) {
+      const start = attributes[at]!;
+      const end = attributes[at + 1]!;
+      let colon = start;
+      while (colon < end && source[colon] !== COLON) colon++;
+      if (colon === end || (colon === start + 5 && this.isXmlns(start))) continue;
+      const name = `${this.lookUp(this.text(start, colon), start)} ${this.text(colon + 1, end)}`;
+      if (expanded?.includes(name)) this.fail('not-well-formed', 'attribute given twice', start);
+      (expanded ??= []).push(name);
+    }
+  }
+
+  /**
+   * Scans a name with at most one colon; sets {@link localStart}.
+   * @returns the offset behind it
+   */
+  private qualifiedName(position: number): number {
+    const { source, end } = this;
+    const start = position;
+    let local = position;
+    for (;;) {
+      if (position < end && CLASS[source[position]!]! & NAME_START) position++;
+      else position = this.letter(position, true);
+      for (;;) {
+        if (position < end && CLASS[source[position]!]! & NAME) position++;
+        else if (position < end && source[position]! > 0x7f) position = this.letter(position, false);
+        else break;
+      }
+      if (position >= end || source[position] !== COLON) break;
+      if (local !== start) this.fail('not-well-formed', 'name with two colons', position);
+      local = ++position;
+    }
+    if (position - start > this.limits.maxNameBytes) this.fail('policy-violation', 'name too long', start);
+    this.localStart = local;
+    return position;
+  }
+
+  /** A letter beyond ASCII. */
+  private letter(position: number, first: boolean): number {
+    const { source, end } = this;
+    const lead = position < end ? source[position]! : 0;
+    const length = lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3 : 0;
+    if (length === 0 || position + length > end) {
+      this.fail('not-well-formed', first ? 'illegal start of a name' : 'illegal character in a name', position);
+    }
+    let code = lead & (length === 2 ? 0x1f : 0x0f);
+    for (let i = 1; i < length; i++) code = (code << 6) | (source[position + i]! & 0x3f);
+    this.seen |= 0x80;
+    for (let i = 0; i < LETTERS.length; i += 2) {
+      if (code >= LETTERS[i]! && code <= LETTERS[i + 1]!) return position + length;
+    }
+    return this.fail('not-well-formed', 'illegal character in a name', position);
+  }
+
+  /**
+   * A byte of text or of an attribute value that needs a look.
+   * @returns the offset to go on from
+   */
+  private special(byte: number, position: number, text: boolean): number {
+    const { source, end } = this;
+    switch (byte) {
+      case AMP:
+        return this.reference(position);
+      case BRACKET:
+        if (text && position + 2 < end && source[position + 1] === BRACKET && source[position + 2] === GT) {
+          this.fail('not-well-formed', ']]> in text', position);
+        }
+        return position + 1;
+      case 0xef: // U+FFFE and U+FFFF are no XML characters
+        if (position + 2 < end && source[position + 1] === 0xbf && source[position + 2]! >= 0xbe) {
+          this.fail('not-well-formed', 'illegal character', position);
+        }
+        return position + 1;
+      default:
+        return this.fail('not-well-formed', 'illegal character', position);
+    }
+  }
+
+  /** `&amp;` and its like, or a reference to a legal character. */
+  private reference(position: number): number {
+    const { source, end } = this;
+    const limit = Math.min(end, position + 12);
+    let stop = position + 1;
+    while (stop < limit && source[stop] !== 0x3b) stop++;
+    if (stop >= limit) this.fail('not-well-formed', 'malformed reference', position);
+    const name = this.text(position + 1, stop);
+    if (name in ENTITIES) return stop + 1;
+    const match = REFERENCE.exec(name);
+    if (!match) this.fail(/^[A-Za-z_]/.test(name) ? 'restricted-xml' : 'not-well-formed', 'entity reference', position);
+    const code = match![1] ? parseInt(match![1], 16) : parseInt(match![2]!, 10);
+    if (!isXmlCharacter(code)) this.fail('not-well-formed', 'reference to an illegal character', position);
+    return stop + 1;
+  }
+
+  /** `<![CDATA[` at `position`. */
+  private cdata(position: number): number {
+    const { source, end } = this;
+    for (let i = 0; i < CDATA.length; i++) {
+      if (position + i >= end || source[position + i] !== CDATA[i]) {
+        this.fail('restricted-xml', 'comment or declaration', position);
+      }
+    }
+    position += CDATA.length;
+    for (;;) {
+      let byte = 0;
+      while (position < end && (CLASS[(byte = source[position]!)]! & STOPS_TEXT) === 0) {
+        this.seen |= byte;
+        position++;
+      }
+      if (position >= end) this.fail('not-well-formed', 'unclosed CDATA section', position);
+      if (byte === LT || byte === AMP) position++;
+      else if (byte === BRACKET) {
+        if (position + 2 < end && source[position + 1] === BRACKET && source[position + 2] === GT) return position + 3;
+        position++;
+      } else {
+        if (byte === 0xef) this.seen |= 0x80;
+        position = this.special(byte, position, false);
+      }
+    }
+  }
+
+  private text(start: number, end: number): string {
+    const { source } = this;
+    return Buffer.from(source.buffer, source.byteOffset + start, end - start).toString();
+  }
+
+  /** The value of the attribute at `at`, as it means. */
+  private value(at: number): string {
+    return unescape(this.text(this.attributes[at + 2]!, this.attributes[at + 3]!));
+  }
+
+  private fail(condition: XmlCondition, message: string, offset = this.position): never {
+    throw new XmlError(condition, message, offset);
+  }
+}
+
+const CLIENT = Buffer.from(NS.client);
+const CDATA = Buffer.from('<![CDATA[');
+const REFERENCE = /^#(?:x([0-9a-fA-F]{1,8})|([0-9]{1,9}))$/;
+const DECLARATION =
+  /^<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:'1\.0'|"1\.0")(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*('[A-Za-z0-9._-]+'|"[A-Za-z0-9._-]+"))?(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:'(?:yes|no)'|"(?:yes|no)"))?[ \t\r\n]*\?>$/;
+const ENTITIES: Readonly<Record<string, string>> = Object.assign(Object.create(null), {
+  amp: '&',
+  lt: '<',
+  gt: '>',
+  quot: '"',
+  apos: "'",
+});
+
+/** `Char` of XML 1.0. */
+function isXmlCharacter(code: number): boolean {
+  return (
+    (code >= 0x20 && code <= 0xd7ff) ||
+    code === 0x09 ||
+    code === 0x0a ||
+    code === 0x0d ||
+    (code >= 0xe000 && code <= 0xfffd) ||
+    (code >= 0x10000 && code <= 0x10ffff)
+  );
+}
+
+/** What an attribute value that the scanner accepted means: references resolved, white space normalised. */
+export function unescape(value: string): string {
+  if (value.includes('\n') || value.includes('\t') || value.includes('\r')) {
+    value = value.replaceAll('\r\n', ' ').replace(/[\t\n\r]/g, ' ');
+  }
+  return unescapeText(value);
+}
+
+/** What text that the scanner accepted means: references resolved. */
+export function unescapeText(value: string): string {
+  if (!value.includes('&')) return value;
+  return value.replace(/&(#x[0-9a-fA-F]+|#[0-9]+|[a-z]+);/g, (_, name: string) =>
+    name[0] !== '#'
+      ? ENTITIES[name]!
+      : String.fromCodePoint(name[1] === 'x' ? parseInt(name.slice(2), 16) : parseInt(name.slice(1), 10)),
+  );
+}

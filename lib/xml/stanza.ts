@@ -1,0 +1,251 @@
+import { readElement, writeElement, type Element } from './element.js';
+import { XmlError } from './error.js';
+import { escapeAttribute } from './escape.js';
+import { NS } from './namespaces.js';
+import { Scanner, unescape, unescapeText } from './scanner.js';
+import { MAX_BINDINGS, Scope } from './scope.js';
+
+/** The three stanzas of RFC 6120, section 8; undefined for any other element. */
+export type StanzaKind = 'message' | 'presence' | 'iq' | undefined;
+
+const NO_SPLICE = Buffer.alloc(0);
+
+/**
+ * One top-level element of an XMPP stream that the scanner accepted: a slice of the bytes that
+ * came in, and the namespace declarations that it inherited, so that it stands alone (RFC 7395,
+ * section 3.3.3). Nothing is decoded, parsed or copied before somebody asks.
+ *
+ * Immutable.
+ */
+export class Stanza {
+  /** Bytes of the element, standing alone. */
+  readonly byteLength: number;
+  readonly kind: StanzaKind;
+
+  private found: Map<string, string> | undefined;
+
+  private constructor(
+    private readonly source: Buffer,
+    private readonly start: number,
+    private readonly localStart: number,
+    private readonly nameEnd: number,
+    private readonly tagEnd: number,
+    private readonly end: number,
+    private readonly empty: boolean,
+    /** Namespace of the element; '' for none. */
+    readonly namespace: string,
+    private readonly splice: Buffer,
+  ) {
+    this.byteLength = end - start + splice.length;
+    this.kind = namespace === NS.client ? kindOf(source, localStart, nameEnd) : undefined;
+  }
+
+  /** Of what `scanner` scanned last; `end` is what {@link Scanner.element} returned. */
+  static scanned(scanner: Scanner, source: Buffer, end: number, scope?: Scope): Stanza {
+    return new Stanza(
+      source,
+      scanner.start,
+      scanner.localStart,
+      scanner.nameEnd,
+      scanner.tagEnd,
+      end,
+      scanner.empty,
+      scanner.namespace,
+      scanner.inherited === 0 ? NO_SPLICE : scope!.splice(scanner.inherited),
+    );
+  }
+
+  /**
+   * Reads a document of exactly one element, such as a WebSocket message (RFC 7395, section
+   * 3.3.3): an XML declaration may stand before it, white space behind it, nothing else.
+   * @throws {XmlError}
+   */
+  static parse(document: string | Buffer, scanner: Scanner = SHARED): Stanza {
+    const source = typeof document === 'string' ? Buffer.from(document) : document;
+    let start = scanner.declaration(source, 0, source.length);
+    if (start > 0) while (start < source.length && isSpace(source[start]!)) start++;
+    if (source[start] !== 0x3c) {
+      throw new XmlError(source.length > start && isSpace(source[start]!) ? 'bad-format' : 'not-well-formed', 'no element');
+    }
+    const end = scanner.element(source, start, source.length);
+    const stanza = Stanza.scanned(scanner, source, end);
+    for (let i = end; i < source.length; i++) {
+      if (!isSpace(source[i]!)) throw new XmlError('not-well-formed', 'something behind the element', i);
+    }
+    return stanza;
+  }
+
+  /**
+   * Writes an element of ours. What comes out has passed the scanner.
+   * @throws {XmlError} when the tree makes no legal XML
+   */
+  static of(tree: Element): Stanza {
+    return Stanza.parse(writeElement(tree));
+  }
+
+  /** Local name. */
+  get name(): string {
+    return this.kind ?? this.source.toString('utf8', this.localStart, this.nameEnd);
+  }
+
+  /** Whether this is the element `name` of `namespace`. */
+  is(name: string, namespace: string): boolean {
+    return this.namespace === namespace && this.name === name;
+  }
+
+  /** The value of an attribute by its name as written (`to`, `xml:lang`), undefined if it is not there. */
+  attribute(name: string): string | undefined {
+    return this.attributes.get(name);
+  }
+
+  /** All attributes by their names as written, without namespace declarations. */
+  get attributes(): ReadonlyMap<string, string> {
+    if (!this.found) {
+      this.found = new Map();
+      for (const [name, value] of this.rawAttributes()) {
+        if (name !== 'xmlns' && !name.startsWith('xmlns:')) this.found.set(name, unescape(value));
+      }
+    }
+    return this.found;
+  }
+
+  /** The child elements, in order, each standing alone. */
+  children(): Stanza[] {
+    const found: Stanza[] = [];
+    if (this.empty) return found;
+    const whole = this.bytes;
+    // The declarations of this element are the scope of its children.
+    const scanner = SHARED;
+    const tagEnd = scanner.tag(whole, 0, whole.length);
+    const scope = new Scope(scanner.declarationsOf());
+    let at = tagEnd;
+    for (;;) {
+      at = whole.indexOf(0x3c, at);
+      if (whole[at + 1] === 0x2f) return found;
+      if (whole[at + 1] === 0x21) {
+        at = whole.indexOf(']]>', at) + 3;
+        continue;
+      }
+      const end = scanner.element(whole, at, whole.length, scope);
+      found.push(Stanza.scanned(scanner, whole, end, scope));
+      at = end;
+    }
+  }
+
+  /** The first child with this name and, where given, namespace. */
+  child(name: string, namespace?: string): Stanza | undefined {
+    return this.children().find((child) => child.name === name && (namespace ?? child.namespace) === child.namespace);
+  }
+
+  /** Character data directly inside, children left out. */
+  text(): string {
+    if (this.empty) return '';
+    const { source } = this;
+    const close = source.lastIndexOf(0x3c, this.end - 1);
+    const inner = source.toString('utf8', this.tagEnd, close);
+    if (!inner.includes('<')) return unescapeText(inner.replaceAll('\r\n', '\n').replaceAll('\r', '\n'));
+    return (this.element.elements ?? [])
+      .map((node) => (node.type === 'text' ? String(node.text) : node.type === 'cdata' ? node.cdata! : ''))
+      .join('');
+  }
+
+  /** A copy with attributes set (or, for undefined, removed); the rest of its bytes stays as it is. */
+  with(changes: Readonly<Record<string, string | undefined>>): Stanza {
+    let tag = `<${this.source.toString('utf8', this.start + 1, this.nameEnd)}${this.splice.toString()}`;
+    const left = new Map(Object.entries(changes));
+    for (const [name, value, raw] of this.rawAttributes()) {
+      if (!left.has(name)) {
+        tag += ` ${raw}`;
+        continue;
+      }
+      const change = left.get(name);
+      left.delete(name);
+      if (change !== undefined) tag += change === value ? ` ${raw}` : ` ${name}="${escapeAttribute(change)}"`;
+    }
+    for (const [name, value] of left) if (value !== undefined) tag += ` ${name}="${escapeAttribute(value)}"`;
+    tag += this.empty ? '/>' : '>';
+    const head = Buffer.from(tag);
+    return Stanza.parse(Buffer.concat([head, this.source.subarray(this.tagEnd, this.end)]));
+  }
+
+  /** A copy without those child elements for which `drop` says so, everything else byte for byte. */
+  without(drop: (child: Stanza) => boolean): Stanza {
+    const whole = this.bytes;
+    const kept: Buffer[] = [];
+    let from = 0;
+    for (const child of this.children()) {
+      if (!drop(child)) continue;
+      kept.push(whole.subarray(from, child.start));
+      from = child.end;
+    }
+    if (from === 0) return this;
+    kept.push(whole.subarray(from));
+    return Stanza.parse(Buffer.concat(kept));
+  }
+
+  /** As a tree of xml-js, made anew each time. */
+  get element(): Element {
+    return readElement(this.toString());
+  }
+
+  /** Standing alone, as one buffer; that of the input where nothing was spliced in. */
+  get bytes(): Buffer {
+    if (this.splice.length === 0) return this.source.subarray(this.start, this.end);
+    const bytes = Buffer.allocUnsafe(this.byteLength);
+    this.writeTo(bytes, 0);
+    return bytes;
+  }
+
+  /**
+   * Writes it, standing alone, into `target`.
+   * @returns the offset behind it
+   */
+  writeTo(target: Buffer, offset: number): number {
+    const { source, splice } = this;
+    if (splice.length === 0) return offset + source.copy(target, offset, this.start, this.end);
+    offset += source.copy(target, offset, this.start, this.nameEnd);
+    offset += splice.copy(target, offset);
+    return offset + source.copy(target, offset, this.nameEnd, this.end);
+  }
+
+  /** Appends it, standing alone, to `chunks` without copying. */
+  pushTo(chunks: Buffer[]): void {
+    const { source, splice } = this;
+    if (splice.length === 0) chunks.push(source.subarray(this.start, this.end));
+    else chunks.push(source.subarray(this.start, this.nameEnd), splice, source.subarray(this.nameEnd, this.end));
+  }
+
+  toString(): string {
+    return this.bytes.toString();
+  }
+
+  /** Name, raw value and the attribute as it stands, of each. */
+  private *rawAttributes(): Generator<[name: string, value: string, raw: string]> {
+    const rest = this.source.toString('utf8', this.nameEnd, this.tagEnd);
+    for (const match of rest.matchAll(ATTRIBUTE)) yield [match[1]!, match[2] ?? match[3]!, match[0]];
+  }
+}
+
+const ATTRIBUTE = /([^\s=/>"']+)[ \t\r\n]*=[ \t\r\n]*(?:"([^"]*)"|'([^']*)')/g;
+/** For what was accepted before, or is ours: wider than any limit on the way in. */
+const SHARED = new Scanner({ maxDepth: 1024, maxAttributes: 1024, maxNamespaces: MAX_BINDINGS, maxNameBytes: 1024 });
+
+function isSpace(byte: number): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+function kindOf(source: Buffer, start: number, end: number): StanzaKind {
+  const length = end - start;
+  if (length === 7 && matches(source, start, MESSAGE)) return 'message';
+  if (length === 8 && matches(source, start, PRESENCE)) return 'presence';
+  if (length === 2 && source[start] === 0x69 && source[start + 1] === 0x71) return 'iq';
+  return undefined;
+}
+
+const MESSAGE = Buffer.from('message');
+const PRESENCE = Buffer.from('presence');
+
+function matches(source: Buffer, start: number, name: Buffer): boolean {
+  for (let i = 0; i < name.length; i++) if (source[start + i] !== name[i]) return false;
+  return true;
+}
