@@ -168,19 +168,24 @@ export class Stanza {
     return Stanza.parse(Buffer.concat([head, this.source.subarray(this.tagEnd, this.end)]));
   }
 
-  /** A copy without those child elements for which `drop` says so, everything else byte for byte. */
-  without(drop: (child: Stanza) => boolean): Stanza {
+  /**
+   * A copy in which each child element is what `map` makes of it: itself, another, or (undefined)
+   * nothing. Everything else stays, byte for byte; the same stanza if nothing changed.
+   */
+  mapChildren(map: (child: Stanza) => Stanza | undefined): Stanza {
     const whole = this.bytes;
-    const kept: Buffer[] = [];
+    const pieces: Buffer[] = [];
     let from = 0;
     for (const child of this.children()) {
-      if (!drop(child)) continue;
-      kept.push(whole.subarray(from, child.start));
+      const mapped = map(child);
+      if (mapped === child) continue;
+      pieces.push(whole.subarray(from, child.start));
+      if (mapped) pieces.push(mapped.bytes);
       from = child.end;
     }
     if (from === 0) return this;
-    kept.push(whole.subarray(from));
-    return Stanza.parse(Buffer.concat(kept));
+    pieces.push(whole.subarray(from));
+    return Stanza.parse(Buffer.concat(pieces));
   }
 
   /** As a tree of xml-js, made anew each time. */

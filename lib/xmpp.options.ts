@@ -1,0 +1,276 @@
+import type { XmppUpstream } from './upstream/upstream.js';
+
+/** Injection token of the validated options. */
+export const XMPP_OPTIONS = Symbol('XMPP_OPTIONS');
+
+/** @publicApi Options of `XmppModule.forRoot()`. Seconds and bytes everywhere. */
+export interface XmppModuleOptions {
+  /** XMPP domains served; the first is ours where a client named none. */
+  domains: string[];
+  /** An upstream, its URL (`xmpp://host:port`, `xmpps://…`, `srv`, `ws://…`, `wss://…`, `embedded`), or a function of the domain. Default: embedded. */
+  upstream?: XmppUpstream | string | ((domain: string) => XmppUpstream | string);
+  /** `server`: BOSH is taken before the host's router, past its guards and middleware. Default: `router`. */
+  ingress?: 'router' | 'server';
+  websocket?: Partial<WebSocketOptions>;
+  bosh?: Partial<BoshOptions>;
+  shared?: Partial<SharedOptions>;
+  limits?: Partial<LimitOptions>;
+  /** `Origin`s allowed on the WebSocket and in CORS; `*` for all. Default: `*`. */
+  origins?: string | string[];
+  /** Take the client's address from `X-Forwarded-For`: true for one proxy in front, a number for so many. Default: false. */
+  trustProxy?: boolean | number;
+  hostMeta?: Partial<HostMetaOptions>;
+}
+
+export interface WebSocketOptions {
+  path: string;
+  /** Seconds of silence before a WebSocket PING; two without an answer end the connection. 0: off. */
+  pingInterval: number;
+  /** Bytes; a larger frame is a `policy-violation`. */
+  maxFrameBytes: number;
+  /** Seconds until `<open/>` must have come. */
+  openTimeout: number;
+}
+
+export interface BoshOptions {
+  path: string;
+  /** Longest `wait` granted, seconds. */
+  wait: number;
+  /** Most `hold` granted. */
+  hold: number;
+  /** Seconds after its last open request at which a session ends. */
+  inactivity: number;
+  /** Shortest interval of a polling session, seconds. */
+  polling: number;
+  /** Longest pause granted, seconds. */
+  maxpause: number;
+  /** Bytes; a larger body is answered with 413 and `policy-violation`. */
+  maxBodyBytes: number;
+}
+
+export interface SharedOptions {
+  enabled: boolean;
+  minKeyLength: number;
+  maxClients: number;
+  /** Seconds that a shared stream outlives its last client. */
+  linger: number;
+}
+
+export interface LimitOptions {
+  maxSessions: number;
+  maxSessionsPerAddress: number;
+  maxDepth: number;
+  sessionsPerMinute: number;
+  /** Seconds. */
+  authTimeout: number;
+  maxBufferedBytes: number;
+}
+
+export interface HostMetaOptions {
+  /** Public base URL, such as `https://chat.example.org`; none: derived from the request. */
+  url: string | undefined;
+}
+
+/** The options after validation: every one has a value. */
+export interface ResolvedOptions {
+  readonly domains: readonly string[];
+  readonly upstream: XmppUpstream | string | ((domain: string) => XmppUpstream | string);
+  readonly ingress: 'router' | 'server';
+  readonly websocket: Readonly<WebSocketOptions>;
+  readonly bosh: Readonly<BoshOptions>;
+  readonly shared: Readonly<SharedOptions>;
+  readonly limits: Readonly<LimitOptions>;
+  readonly origins: readonly string[];
+  /** How many proxies in front are trusted. */
+  readonly trustProxy: number;
+  readonly hostMeta: Readonly<HostMetaOptions>;
+}
+
+/** @publicApi An option has a value that it cannot have. The message names the option, the value and what is allowed. */
+export class XmppOptionsError extends Error {
+  override readonly name = 'XmppOptionsError';
+
+  constructor(
+    /** Such as `bosh.wait`. */
+    readonly option: string,
+    readonly value: unknown,
+    allowed: string,
+  ) {
+    super(`nestjs-xmpp: option ${option} is ${show(value)}; allowed: ${allowed}`);
+  }
+}
+
+interface Rule<T> {
+  readonly default: T;
+  /** What is allowed, in words. */
+  readonly allowed: string;
+  readonly read: (value: unknown) => T | undefined;
+}
+
+/** Every option once. `read` returns undefined for a value that is not allowed. */
+const RULES = {
+  'ingress': oneOf('router', ['router', 'server']),
+  'websocket.path': path('/xmpp-websocket'),
+  'websocket.pingInterval': number(30, 0, 3600, 'seconds'),
+  'websocket.maxFrameBytes': integer(262_144, 1024, 67_108_864, 'bytes'),
+  'websocket.openTimeout': number(10, 1, 300, 'seconds'),
+  'bosh.path': path('/http-bind'),
+  'bosh.wait': integer(60, 1, 600, 'seconds'),
+  'bosh.hold': integer(1, 1, 10, 'requests'),
+  'bosh.inactivity': integer(60, 1, 3600, 'seconds'),
+  'bosh.polling': integer(5, 0, 300, 'seconds'),
+  'bosh.maxpause': integer(120, 0, 3600, 'seconds'),
+  'bosh.maxBodyBytes': integer(262_144, 1024, 67_108_864, 'bytes'),
+  'shared.enabled': boolean(true),
+  'shared.minKeyLength': integer(16, 8, 256, 'characters'),
+  'shared.maxClients': integer(16, 1, 1000, 'clients'),
+  'shared.linger': integer(0, 0, 3600, 'seconds'),
+  'limits.maxSessions': integer(10_000, 1, 10_000_000, 'sessions'),
+  'limits.maxSessionsPerAddress': integer(100, 1, 10_000_000, 'sessions'),
+  'limits.maxDepth': integer(64, 8, 1000, 'levels'),
+  'limits.sessionsPerMinute': integer(600, 1, 1_000_000, 'sessions'),
+  'limits.authTimeout': number(60, 1, 3600, 'seconds'),
+  'limits.maxBufferedBytes': integer(1_048_576, 16_384, 1_073_741_824, 'bytes'),
+  'hostMeta.url': {
+    default: undefined,
+    allowed: 'an http: or https: URL',
+    read: (value) => (typeof value === 'string' && isWebUrl(value) ? value.replace(/\/+$/, '') : undefined),
+  } satisfies Rule<string | undefined>,
+  'origins': {
+    default: ['*'],
+    allowed: "'*' or a list of origins such as https://app.example.org",
+    read: (value) => {
+      const list = Array.isArray(value) ? value : [value];
+      return list.length > 0 && list.every((item) => item === '*' || isOrigin(item)) ? list : undefined;
+    },
+  } satisfies Rule<string[]>,
+  'trustProxy': {
+    default: 0,
+    allowed: 'true, false or the number of proxies (0 to 10)',
+    read: (value) =>
+      typeof value === 'boolean'
+        ? Number(value)
+        : Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 10
+          ? (value as number)
+          : undefined,
+  } satisfies Rule<number>,
+} satisfies Record<string, Rule<unknown>>;
+
+const GROUPS = ['websocket', 'bosh', 'shared', 'limits', 'hostMeta'] as const;
+const SPECIAL = ['domains', 'upstream'];
+
+/**
+ * Checks the options and fills in what was not given.
+ * @throws {XmppOptionsError}
+ */
+export function resolveOptions(options: XmppModuleOptions): ResolvedOptions {
+  if (typeof options !== 'object' || options === null) throw new XmppOptionsError('(all)', options, 'an object');
+  rejectUnknown(options);
+  const resolved: Record<string, unknown> = {
+    domains: resolveDomains(options.domains),
+    upstream: resolveUpstream(options.upstream),
+  };
+  for (const [name, rule] of Object.entries(RULES) as [string, Rule<unknown>][]) {
+    const [group, key] = name.split('.') as [string, string?];
+    const given = (options as unknown as Record<string, unknown>)[group];
+    const value = key === undefined ? given : (given as Record<string, unknown> | undefined)?.[key];
+    const result = value === undefined ? rule.default : rule.read(value);
+    if (result === undefined && value !== undefined) throw new XmppOptionsError(name, value, rule.allowed);
+    if (key === undefined) resolved[group] = result;
+    else (resolved[group] ??= {} as object as never) && ((resolved[group] as Record<string, unknown>)[key] = result);
+  }
+  const complete = resolved as unknown as ResolvedOptions;
+  if (complete.websocket.path === complete.bosh.path) {
+    throw new XmppOptionsError('bosh.path', complete.bosh.path, 'another path than websocket.path');
+  }
+  return complete;
+}
+
+function rejectUnknown(options: object): void {
+  const names = Object.keys(RULES);
+  for (const [name, value] of Object.entries(options)) {
+    if (SPECIAL.includes(name) || names.includes(name)) continue;
+    if (!(GROUPS as readonly string[]).includes(name)) {
+      const known = [...SPECIAL, ...new Set(names.map((rule) => rule.split('.')[0]!))];
+      throw new XmppOptionsError(name, value, `one of ${known.join(', ')}`);
+    }
+    if (value === undefined) continue;
+    if (typeof value !== 'object' || value === null) throw new XmppOptionsError(name, value, 'an object');
+    for (const [key, inner] of Object.entries(value)) {
+      if (names.includes(`${name}.${key}`)) continue;
+      const known = names.filter((rule) => rule.startsWith(`${name}.`)).map((rule) => rule.slice(name.length + 1));
+      throw new XmppOptionsError(`${name}.${key}`, inner, `one of ${known.join(', ')}`);
+    }
+  }
+}
+
+function resolveDomains(domains: unknown): string[] {
+  const allowed = 'a list of at least one XMPP domain, such as example.org';
+  if (!Array.isArray(domains) || domains.length === 0) throw new XmppOptionsError('domains', domains, allowed);
+  return domains.map((domain: unknown) => {
+    if (typeof domain !== 'string') throw new XmppOptionsError('domains', domains, allowed);
+    const name = domain.normalize('NFKC').toLowerCase();
+    // A domain goes into headers and host-meta: no white space, no markup, no path.
+    if (!/^[^\s/@<>"'&:\u0000-\u001f]{1,1023}$/.test(name)) throw new XmppOptionsError('domains', domains, allowed);
+    return name;
+  });
+}
+
+function resolveUpstream(upstream: unknown): ResolvedOptions['upstream'] {
+  if (upstream === undefined) return 'embedded';
+  if (typeof upstream === 'string' || typeof upstream === 'function') return upstream as ResolvedOptions['upstream'];
+  if (typeof upstream === 'object' && upstream !== null && typeof (upstream as XmppUpstream).open === 'function') {
+    return upstream as XmppUpstream;
+  }
+  throw new XmppOptionsError('upstream', upstream, 'an XmppUpstream, a URL, or a function of the domain');
+}
+
+function integer(standard: number, min: number, max: number, unit: string): Rule<number> {
+  return {
+    default: standard,
+    allowed: `a whole number from ${min} to ${max} (${unit})`,
+    read: (value) => (Number.isInteger(value) && (value as number) >= min && (value as number) <= max ? (value as number) : undefined),
+  };
+}
+
+function number(standard: number, min: number, max: number, unit: string): Rule<number> {
+  return {
+    default: standard,
+    allowed: `a number from ${min} to ${max} (${unit})`,
+    read: (value) => (typeof value === 'number' && value >= min && value <= max ? value : undefined),
+  };
+}
+
+function boolean(standard: boolean): Rule<boolean> {
+  return { default: standard, allowed: 'true or false', read: (value) => (typeof value === 'boolean' ? value : undefined) };
+}
+
+function path(standard: string): Rule<string> {
+  return {
+    default: standard,
+    allowed: 'a path that starts with /, of letters, digits and - . _ ~ /',
+    read: (value) => (typeof value === 'string' && /^\/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-]$/.test(value) ? value : undefined),
+  };
+}
+
+function oneOf<const T extends string>(standard: T, values: readonly T[]): Rule<T> {
+  return {
+    default: standard,
+    allowed: values.join(' or '),
+    read: (value) => (values.includes(value as T) ? (value as T) : undefined),
+  };
+}
+
+function isWebUrl(value: string): boolean {
+  return URL.canParse(value) && /^https?:$/.test(new URL(value).protocol);
+}
+
+function isOrigin(value: unknown): boolean {
+  return typeof value === 'string' && URL.canParse(value) && (new URL(value).origin === value || /^[a-z][a-z0-9+.-]*:\/\/[^/]+$/i.test(value));
+}
+
+function show(value: unknown): string {
+  if (typeof value === 'function') return 'a function';
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
