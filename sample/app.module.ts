@@ -1,0 +1,20 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { EmbeddedUpstream, XmppModule } from 'nestjs-xmpp';
+import type { SampleConfig } from './config.js';
+import { HealthController } from './health.controller.js';
+import { MetricsController } from './metrics.controller.js';
+import { PageModule } from './page/page.module.js';
+
+@Module({})
+export class AppModule {
+  /** @throws XmppOptionsError when `XMPP_OPTIONS` holds what is no option, or a value out of range. */
+  static register(config: SampleConfig): DynamicModule {
+    const { domains } = config.options;
+    const upstream = config.upstream === 'embedded' ? new EmbeddedUpstream({ domains, users: config.users }) : config.upstream;
+    return {
+      module: AppModule,
+      imports: [XmppModule.forRoot({ ...config.options, domains, upstream }), PageModule.register(config)],
+      controllers: [HealthController, MetricsController],
+    };
+  }
+}

@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** A file of the demo page, held in memory: there are few, and no request can name any other. */
+export interface Asset {
+  readonly type: string;
+  readonly etag: string;
+  readonly content: Buffer;
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml; charset=utf-8',
+  '.map': 'application/json; charset=utf-8',
+};
+
+/** The demo page's files by the path that serves them, `''` being the page itself. */
+export function loadAssets(): ReadonlyMap<string, Asset> {
+  const folder = fileURLToPath(new URL('../../public/', import.meta.url));
+  const assets = new Map<string, Asset>();
+  for (const name of readdirSync(folder)) {
+    if (TYPES[extname(name)]) assets.set(name === 'index.html' ? '' : name, read(join(folder, name)));
+  }
+  const strophe = stropheBuild();
+  assets.set('strophe.js', read(strophe));
+  // The build ends with the name of its source map: developer tools ask for it.
+  assets.set('strophe.esm.js.map', read(`${strophe}.map`));
+  return assets;
+}
+
+/** Strophe's build for browsers, as its package.json names it: Node's own resolution would find the build for Node. */
+function stropheBuild(): string {
+  const manifest = createRequire(import.meta.url).resolve('strophe.js/package.json');
+  const { exports } = JSON.parse(readFileSync(manifest, 'utf8')) as { exports: { '.': { browser: { import: string } } } };
+  return join(dirname(manifest), exports['.'].browser.import);
+}
+
+function read(file: string): Asset {
+  const content = readFileSync(file);
+  const etag = `"${createHash('sha256').update(content).digest('base64url').slice(0, 22)}"`;
+  return { type: TYPES[extname(file)]!, etag, content };
+}
