@@ -1,0 +1,2 @@
+export { Origins } from './origins.js';
+export { peerOf, type Peer } from './peer.js';

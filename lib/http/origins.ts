@@ -1,0 +1,33 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/** Which web pages may talk to us: the list of `origins`, on the WebSocket and in CORS. */
+export class Origins {
+  private readonly any: boolean;
+
+  constructor(private readonly allowed: readonly string[]) {
+    this.any = allowed.includes('*');
+  }
+
+  /** Whether a request may be served. One without `Origin` comes from no web page. */
+  admits(request: IncomingMessage): boolean {
+    const { origin } = request.headers;
+    return this.any || origin === undefined || this.allowed.includes(origin);
+  }
+
+  /**
+   * Sets the CORS headers of an answer, also of one that tells an error: without them a browser
+   * shows its page nothing. A listed origin may send credentials, `*` may not.
+   */
+  setHeaders(request: IncomingMessage, response: ServerResponse): void {
+    const { origin } = request.headers;
+    if (this.any) {
+      response.setHeader('Access-Control-Allow-Origin', '*');
+      return;
+    }
+    response.setHeader('Vary', 'Origin');
+    if (origin !== undefined && this.allowed.includes(origin)) {
+      response.setHeader('Access-Control-Allow-Origin', origin);
+      response.setHeader('Access-Control-Allow-Credentials', 'true');
+    }
+  }
+}
