@@ -1,0 +1,49 @@
+/**
+ * What stands before a test run, and nothing else does: the programs that the tests use, the library and the
+ * sample built. Runs before `npm test`; one line for each step. Nothing is skipped in silence: what is
+ * missing and cannot be installed here ends the run.
+ */
+import { spawnSync } from 'node:child_process';
+import process from 'node:process';
+import { findCommand, TOOLS } from './tools.mjs';
+
+function say(text) {
+  process.stdout.write(`setup: ${text}\n`);
+}
+
+/** Runs a command quietly; its output is shown only when it fails. */
+function step(what, command, args, env = {}) {
+  const started = Date.now();
+  const result = spawnSync(command, args, { encoding: 'utf8', env: { ...process.env, ...env }, maxBuffer: 64 * 1024 * 1024 });
+  if (result.status === 0) {
+    say(`${what} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
+    return;
+  }
+  process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? ''}`);
+  fail(`${what}: failed, ${result.error ? result.error.message : `exit code ${result.status}`}`);
+}
+
+function fail(text) {
+  process.stderr.write(`setup: ${text}\n`);
+  process.exit(1);
+}
+
+function missingPackages() {
+  return TOOLS.filter((tool) => findCommand(...tool.commands) === undefined).map((tool) => tool.package);
+}
+
+const missing = missingPackages();
+if (missing.length > 0) {
+  const list = missing.join(' ');
+  if (process.getuid?.() !== 0 || findCommand('apt-get') === undefined) {
+    fail(`not on the PATH and needed: ${list}. Install them (on Debian: sudo apt-get install ${list}), then run the tests again`);
+  }
+  const quiet = { DEBIAN_FRONTEND: 'noninteractive' };
+  step('read the Debian package lists', 'apt-get', ['update', '-q'], quiet);
+  step(`installed ${missing.join(', ')}`, 'apt-get', ['install', '-y', '-q', '--no-install-recommends', ...missing], quiet);
+  const still = missingPackages();
+  if (still.length > 0) fail(`installed, and yet not on the PATH: ${still.join(', ')}`);
+}
+for (const tool of TOOLS) say(`${tool.package} is ${findCommand(...tool.commands)}`);
+step('built the library', 'npm', ['run', '--silent', 'build']);
+step('built the sample', 'npm', ['run', '--silent', 'build:sample']);
