@@ -36,10 +36,24 @@ export interface EmbeddedService {
   onAvailable?(resource: EmbeddedResource, presence: Stanza, initial: boolean): void;
   /** A resource that was available went offline. It is no longer among `server.resources()`' available ones. */
   onUnavailable?(resource: EmbeddedResource): void;
-  /** The stream of a resource is gone for good, whether it had been available or not. */
+  /**
+   * The stream of a resource is gone for good, whether it had been available or not. An anonymous
+   * account does not exist any more by then: `server.exists()` says so.
+   */
   onUnbound?(resource: EmbeddedResource): void;
   /** The contact's subscription to the owner's presence began ('from', 'both') or ended. */
   onSubscription?(owner: string, contact: string, subscribed: boolean): void;
+
+  /**
+   * An iq `result` or `error` that a resource sent to a domain or to its own bare account: the answer to
+   * what a service had asked it, if the `id` is one of the service's. Every service is told.
+   */
+  onAnswer?(stanza: Stanza, resource: EmbeddedResource): void;
+
+  /** What disco#items of a bare account lists for this reader. */
+  accountItems?(owner: string, reader: Jid): readonly DiscoItem[];
+  /** disco#info of a node of a bare account; undefined where the service has no such node for this reader. */
+  accountNode?(owner: string, node: string, reader: Jid): DiscoNode | undefined;
 
   /**
    * Whether `owner` (bare) blocks `peer` (XEP-0191). Asked for what others send to the account
@@ -54,6 +68,17 @@ export interface DiscoIdentity {
   readonly category: string;
   readonly type: string;
   readonly name?: string;
+}
+
+export interface DiscoItem {
+  readonly jid: string;
+  readonly node?: string;
+  readonly name?: string;
+}
+
+export interface DiscoNode {
+  readonly identities: readonly DiscoIdentity[];
+  readonly features: readonly string[];
 }
 
 export interface QueryHandler {
