@@ -1,1 +1,38 @@
-export * from './xml/index.js';
+export { XmppModule } from './xmpp.module.js';
+export type { XmppModuleExtras } from './xmpp.module-definition.js';
+export {
+  XmppOptionsError,
+  type BoshOptions,
+  type HostMetaOptions,
+  type LimitOptions,
+  type SharedOptions,
+  type WebSocketOptions,
+  type XmppModuleOptions,
+} from './xmpp.options.js';
+export {
+  XmppEvents,
+  XmppSessionService,
+  type EndReason,
+  type SessionEnd,
+  type StreamCondition,
+  type Traffic,
+  type Transport,
+  type XmppEventMap,
+  type XmppEventName,
+  type XmppSession,
+} from './session/index.js';
+export { XmppHealth, XmppMetrics, type XmppHealthReport } from './observability/index.js';
+export { XmppWsAdapter } from './websocket/index.js';
+export { EmbeddedUpstream } from './upstream/embedded/index.js';
+export { upstreamFromUrl } from './upstream/url.js';
+export type {
+  StreamHeader,
+  UpstreamClient,
+  UpstreamEnd,
+  UpstreamHandler,
+  UpstreamRequest,
+  UpstreamStream,
+  XmppUpstream,
+} from './upstream/upstream.js';
+export { Clock, ManualClock, SystemClock, Timeout } from './clock.js';
+export { element, NS, Stanza, XmlError, type Element, type StanzaKind, type XmlCondition } from './xml/index.js';

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Clock, Timeout } from '../clock.js';
-import type { StreamHeader, XmppUpstream } from '../upstream/upstream.js';
+import type { StreamHeader } from '../upstream/upstream.js';
+import { Upstreams } from '../upstream/upstreams.js';
 import type { Stanza } from '../xml/index.js';
 import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
 import type { Client } from './client.js';
@@ -9,11 +10,6 @@ import type { SessionEnd } from './end.js';
 import { XmppEvents } from './events.js';
 import { Admission, SessionRefused, type Place } from './limits.js';
 import { Session, type SessionContext, type Traffic, type XmppSession } from './session.js';
-
-/** Chooses the upstream of a domain. */
-export abstract class UpstreamSelector {
-  abstract select(domain: string): XmppUpstream;
-}
 
 /** As many resumable streams are remembered, so that their JIDs are known when they are resumed. */
 const MAX_RESUMPTIONS = 20_000;
@@ -35,7 +31,7 @@ export class XmppSessionService {
     @Inject(XMPP_OPTIONS) private readonly options: ResolvedOptions,
     private readonly clock: Clock,
     readonly events: XmppEvents,
-    private readonly upstreams: UpstreamSelector,
+    private readonly upstreams: Upstreams,
   ) {
     this.admission = new Admission(options.limits, clock, (limit, address) =>
       events.emit('limit.hit', { limit: `limits.${limit}`, address }),

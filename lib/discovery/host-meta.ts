@@ -1,0 +1,61 @@
+import type { IncomingMessage } from 'node:http';
+import { peerOf } from '../http/index.js';
+import { element, writeElement } from '../xml/index.js';
+import type { ResolvedOptions } from '../xmpp.options.js';
+
+/** XEP-0156, section 3. */
+const WEBSOCKET = 'urn:xmpp:alt-connections:websocket';
+const BOSH = 'urn:xmpp:alt-connections:xbosh';
+
+/** An alternative connection method, as a web link (RFC 6415). */
+export interface Link {
+  rel: string;
+  href: string;
+}
+
+/** Where this app's endpoints are, seen from the client that asks. One link of each kind. */
+export function links(request: IncomingMessage, options: ResolvedOptions): Link[] {
+  const base = options.hostMeta.url ?? requestedBase(request, options);
+  return [
+    { rel: WEBSOCKET, href: base.replace(/^http/, 'ws') + options.websocket.path },
+    { rel: BOSH, href: base + options.bosh.path },
+  ];
+}
+
+/** RFC 6415, section 2. */
+export function xrd(found: readonly Link[]): string {
+  const xml = writeElement(
+    element(
+      'XRD',
+      { xmlns: 'http://docs.oasis-open.org/ns/xri/xrd-1.0' },
+      ...found.map(({ rel, href }) => element('Link', { rel, href })),
+    ),
+  );
+  return `<?xml version="1.0" encoding="UTF-8"?>\n${xml}\n`;
+}
+
+/** RFC 6415, section 3. */
+export function jrd(found: readonly Link[]): string {
+  return JSON.stringify({ links: found });
+}
+
+/**
+ * The base URL that the request was sent to. A `Host` that is not ours is never reflected: a page
+ * in a shared cache could send everybody elsewhere. Ours are the served domains, what lies below
+ * them, and the address that the connection was made to.
+ */
+function requestedBase(request: IncomingMessage, options: ResolvedOptions): string {
+  const { secure } = peerOf(request, options.trustProxy);
+  const forwarded = options.trustProxy > 0 ? request.headers['x-forwarded-host'] : undefined;
+  const named = (Array.isArray(forwarded) ? forwarded[0] : forwarded) ?? request.headers.host ?? '';
+  const host = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?$/i.exec(named.split(',').at(-1)!.trim());
+  const name = host?.[1]!.toLowerCase();
+  const local = (request.socket.localAddress ?? '').replace(/^::ffff:/, '');
+  const ours =
+    name !== undefined &&
+    (options.domains.some((domain) => name === domain || name.endsWith(`.${domain}`)) ||
+      name === local ||
+      name === `[${local}]` ||
+      (name === 'localhost' && /^(127\.|::1$)/.test(local)));
+  return `${secure ? 'https' : 'http'}://${ours ? host![0] : `${options.domains[0]}:${request.socket.localPort}`}`;
+}

@@ -1,0 +1,1 @@
+export { HostMetaController } from './host-meta.controller.js';

@@ -1,0 +1,72 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { XmppSessionService } from '../session/index.js';
+import { Upstreams } from '../upstream/upstreams.js';
+import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
+
+/** @publicApi */
+export interface XmppHealthReport {
+  /** `degraded`: some of the domains have no usable upstream. `down`: none has, or the process shuts down. */
+  status: 'up' | 'degraded' | 'down';
+  details: {
+    sessions: number;
+    /** By domain: `up`, or why it is not. */
+    upstreams: Record<string, string>;
+  };
+}
+
+/** Milliseconds that a probe may take, and that its result is good for. */
+const PROBE_TIMEOUT = 3000;
+const PROBE_FRESH = 5000;
+
+/**
+ * Whether the gateway and its upstreams are usable.
+ *
+ * @publicApi
+ */
+@Injectable()
+export class XmppHealth {
+  private readonly probes = new Map<string, { at: number; result: Promise<string> }>();
+
+  constructor(
+    @Inject(XMPP_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly sessions: XmppSessionService,
+    private readonly upstreams: Upstreams,
+  ) {}
+
+  /** Probes the upstream of every domain, at most once in five seconds each. Never rejects. */
+  async check(): Promise<XmppHealthReport> {
+    const { domains } = this.options;
+    const results = await Promise.all(domains.map((domain) => this.probe(domain)));
+    const up = results.filter((result) => result === 'up').length;
+    return {
+      status: this.sessions.isDraining || up === 0 ? 'down' : up < domains.length ? 'degraded' : 'up',
+      details: {
+        sessions: this.sessions.list().length,
+        upstreams: Object.fromEntries(domains.map((domain, i) => [domain, results[i]!])),
+      },
+    };
+  }
+
+  private probe(domain: string): Promise<string> {
+    const last = this.probes.get(domain);
+    if (last && performance.now() - last.at < PROBE_FRESH) return last.result;
+    const result = this.attempt(domain);
+    this.probes.set(domain, { at: performance.now(), result });
+    return result;
+  }
+
+  private async attempt(domain: string): Promise<string> {
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      const timeout = new Promise<never>((_, reject) => {
+        timer = setTimeout(() => reject(new Error('no answer')), PROBE_TIMEOUT);
+      });
+      await Promise.race([this.upstreams.select(domain).probe?.(domain), timeout]);
+      return 'up';
+    } catch (error) {
+      return (error as Error).message;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

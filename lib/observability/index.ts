@@ -1,0 +1,2 @@
+export { XmppHealth, type XmppHealthReport } from './health.js';
+export { XmppMetrics } from './metrics.js';

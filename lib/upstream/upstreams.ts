@@ -1,0 +1,53 @@
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Clock } from '../clock.js';
+import { XMPP_OPTIONS, XmppOptionsError, type ResolvedOptions } from '../xmpp.options.js';
+import { EmbeddedUpstream } from './embedded/index.js';
+import type { XmppUpstream } from './upstream.js';
+import { upstreamFromUrl } from './url.js';
+
+/** The upstreams of this app: one for all domains, or one chosen for each. */
+@Injectable()
+export class Upstreams implements OnApplicationShutdown {
+  /** Made from URLs, by URL. */
+  private readonly made = new Map<string, XmppUpstream>();
+
+  constructor(
+    @Inject(XMPP_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly clock: Clock,
+  ) {
+    // A URL that is wrong stops the start.
+    if (typeof options.upstream === 'string') this.make(options.upstream);
+  }
+
+  /** The upstream of a served domain. */
+  select(domain: string): XmppUpstream {
+    const { upstream } = this.options;
+    const chosen = typeof upstream === 'function' ? upstream(domain) : upstream;
+    return typeof chosen === 'string' ? this.make(chosen) : chosen;
+  }
+
+  /** Called by Nest when everything else has ended. */
+  async onApplicationShutdown(): Promise<void> {
+    const { upstream } = this.options;
+    const all = new Set(this.made.values());
+    if (typeof upstream === 'object') all.add(upstream);
+    await Promise.all([...all].map((each) => each.close?.()));
+  }
+
+  private make(url: string): XmppUpstream {
+    let upstream = this.made.get(url);
+    if (!upstream) {
+      upstream = url === 'embedded' ? new EmbeddedUpstream({ clock: this.clock }) : this.parse(url);
+      this.made.set(url, upstream);
+    }
+    return upstream;
+  }
+
+  private parse(url: string): XmppUpstream {
+    try {
+      return upstreamFromUrl(url, { clock: this.clock });
+    } catch (error) {
+      throw new XmppOptionsError('upstream', url, (error as Error).message);
+    }
+  }
+}

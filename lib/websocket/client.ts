@@ -1,0 +1,343 @@
+import type { Duplex } from 'node:stream';
+import type { WebSocket } from 'ws';
+import { Timeout, type Clock } from '../clock.js';
+import type { Peer } from '../http/index.js';
+import {
+  SessionRefused,
+  unguessable,
+  type Client,
+  type Session,
+  type SessionEnd,
+  type StreamCondition,
+  type XmppSessionService,
+} from '../session/index.js';
+import type { StreamHeader } from '../upstream/upstream.js';
+import { NS, Stanza, XmlError, type Scanner } from '../xml/index.js';
+import type { ResolvedOptions } from '../xmpp.options.js';
+import { closeFrame, errorFrame, openFrame } from './framing.js';
+import { FrameWriter } from './frame-writer.js';
+
+/** What all WebSocket clients share. */
+export interface WebSocketContext {
+  readonly options: ResolvedOptions;
+  readonly clock: Clock;
+  readonly sessions: XmppSessionService;
+  readonly scanner: Scanner;
+  readonly onGone: (client: WebSocketClient) => void;
+  /** A fault of ours. */
+  readonly onError: (error: unknown) => void;
+}
+
+const enum State {
+  /** Before the client's `<open/>`. */
+  Opening,
+  Open,
+  /** We sent `<close/>` and wait for the client's. */
+  Closing,
+  /** Both sent `<close/>`; the client closes the WebSocket, or we do it soon. */
+  Closed,
+  /** The WebSocket is closing or gone. */
+  Gone,
+}
+
+/** Some clients give up when `<open/>` has no answer after two seconds. */
+const OPEN_PATIENCE = 900;
+/** Milliseconds for the client's `<close/>` after ours: after an error, and in order. */
+const CLOSE_PATIENCE_ERROR = 1000;
+const CLOSE_PATIENCE = 5000;
+
+/** `1012` Service Restart. */
+const SERVICE_RESTART = 1012;
+
+/** One WebSocket that speaks the `xmpp` subprotocol (RFC 7395). */
+export class WebSocketClient implements Client {
+  readonly transport = 'websocket';
+  readonly address: string;
+  readonly port: number;
+  readonly secure: boolean;
+
+  private state = State.Opening;
+  private session: Session | undefined;
+  private domain: string | undefined;
+  private readonly writer: FrameWriter;
+  /** Open timeout, then pings, then the patience for the client's `<close/>`. */
+  private readonly timer: Timeout;
+  private readonly openTimer: Timeout;
+  /** The client's `<open/>` has no answer yet. */
+  private awaitsOpen = false;
+  /** An `<open/>` was sent, so that an error can follow. */
+  private opened = false;
+  private clientFrom: string | undefined;
+  /** Something came since the last look. */
+  private heard = true;
+  private silentLooks = 0;
+  private paused = false;
+
+  constructor(
+    private readonly socket: WebSocket,
+    raw: Duplex,
+    peer: Peer,
+    private readonly context: WebSocketContext,
+  ) {
+    this.address = peer.address;
+    this.port = peer.port;
+    this.secure = peer.secure;
+    this.writer = new FrameWriter(raw);
+    this.timer = new Timeout(context.clock, () => this.onTimer());
+    this.openTimer = new Timeout(context.clock, () => this.answerOpen({}));
+    this.timer.start(context.options.websocket.openTimeout * 1000);
+    socket.on('message', (data: Buffer, isBinary: boolean) => {
+      try {
+        this.onMessage(data, isBinary);
+      } catch (error) {
+        context.onError(error);
+        this.fail('internal-server-error');
+      }
+    });
+    socket.on('pong', () => (this.heard = true));
+    socket.on('close', () => this.onSocketClose());
+    raw.on('drain', () => this.session?.drained());
+  }
+
+  // The session's side.
+
+  onOpen(header: StreamHeader): void {
+    if (this.state === State.Open) this.answerOpen(header);
+  }
+
+  onStanza(stanza: Stanza): boolean {
+    if (this.awaitsOpen) this.answerOpen({});
+    this.writer.write(stanza);
+    return this.writer.buffered <= this.context.options.limits.maxBufferedBytes;
+  }
+
+  onDrain(): void {
+    if (this.paused) {
+      this.paused = false;
+      this.socket.resume();
+    }
+  }
+
+  onEnd(end: SessionEnd): void {
+    if (end.resumable) return this.cut();
+    this.bye(end);
+  }
+
+  // The gateway's side.
+
+  /** This process goes down; a client without a session is told here, the others by their sessions. */
+  shutdown(): void {
+    if (this.state === State.Opening) this.bye({ reason: 'shutdown', condition: 'system-shutdown' });
+    else if (this.state === State.Closing || this.state === State.Closed) this.closeSocket();
+  }
+
+  /** Ends the connection without any handshake. */
+  terminate(): void {
+    this.socket.terminate();
+  }
+
+  /**
+   * The WebSocket is about to be closed with a code because of a faulty message: 1007 (not UTF-8)
+   * or 1009 (too large). The client is told in XMPP's own words first (RFC 7395, section 3.5).
+   */
+  onRefused(code: number): void {
+    const condition = code === 1009 ? 'policy-violation' : 'bad-format';
+    const end: SessionEnd = { reason: 'error', condition, text: code === 1009 ? 'frame too large' : 'invalid UTF-8' };
+    this.leave(end);
+    this.sayEnd(end);
+    this.writer.flush();
+    this.state = State.Gone;
+  }
+
+  // From the client.
+
+  private onMessage(data: Buffer, isBinary: boolean): void {
+    this.heard = true;
+    if (this.state >= State.Closed) return;
+    if (isBinary) {
+      this.leave({ reason: 'error', condition: 'bad-format', text: 'binary message' });
+      return this.closeSocket(1003);
+    }
+    let stanza: Stanza;
+    try {
+      if (isBlank(data)) return;
+      stanza = Stanza.parse(data, this.context.scanner);
+    } catch (error) {
+      if (error instanceof XmlError) return this.fail(error.condition, error.message);
+      throw error;
+    }
+    if (stanza.namespace === NS.framing) return this.onFraming(stanza);
+    if (this.state === State.Closing) return; // said too late
+    if (this.state === State.Opening) return this.fail('invalid-namespace');
+    if (stanza.namespace === NS.streams && stanza.name !== 'error') return this.fail('unsupported-stanza-type');
+    if (stanza.namespace === '') stanza = stanza.with({ xmlns: NS.client });
+    if (!this.session!.send(stanza) && this.state === State.Open) {
+      this.paused = true;
+      this.socket.pause();
+    }
+  }
+
+  private onFraming(stanza: Stanza): void {
+    switch (stanza.name) {
+      case 'open':
+        if (this.state === State.Closing) return;
+        return this.onOpenFrame(stanza);
+      case 'close':
+        return this.onCloseFrame();
+      default:
+        return this.fail('unsupported-stanza-type');
+    }
+  }
+
+  private onOpenFrame(stanza: Stanza): void {
+    const { sessions } = this.context;
+    const to = stanza.attribute('to');
+    this.clientFrom = stanza.attribute('from');
+    const header: StreamHeader = { from: this.clientFrom, lang: stanza.attribute('xml:lang'), version: '1.0' };
+    if (this.awaitsOpen) return this.fail('policy-violation', 'a stream is being opened');
+    try {
+      const domain = sessions.domainOf(to ?? this.domain);
+      if (this.domain !== undefined && this.domain !== domain) {
+        return this.fail('improper-addressing', 'another domain than at first');
+      }
+      if (!/^[1-9]\d*\.\d+$/.test(stanza.attribute('version') ?? '')) return this.fail('unsupported-version');
+      this.awaitsOpen = true;
+      this.openTimer.start(OPEN_PATIENCE);
+      if (this.session) return this.session.restart(header);
+      this.domain = domain;
+      this.state = State.Open;
+      this.timer.stop();
+      this.startPings();
+      this.session = sessions.open(domain, header, this);
+    } catch (error) {
+      if (error instanceof SessionRefused) return this.fail(error.condition, error.message);
+      throw error;
+    }
+  }
+
+  private onCloseFrame(): void {
+    if (this.state === State.Closing) return this.closeSocket();
+    this.leave({ reason: 'closed' });
+    this.writer.write(closeFrame(undefined));
+    this.awaitClose(State.Closed, CLOSE_PATIENCE);
+  }
+
+  private onSocketClose(): void {
+    const was = this.state;
+    this.state = State.Gone;
+    this.timer.stop();
+    this.openTimer.stop();
+    if (was === State.Open || was === State.Opening) this.session?.leave({ reason: 'lost' });
+    this.context.onGone(this);
+  }
+
+  // Opening and ending.
+
+  private answerOpen(header: StreamHeader): void {
+    if (!this.awaitsOpen || this.state !== State.Open) return;
+    this.awaitsOpen = false;
+    this.openTimer.stop();
+    this.sayOpen(header);
+  }
+
+  private sayOpen(header: StreamHeader): void {
+    this.opened = true;
+    this.writer.write(
+      openFrame({
+        from: this.domain ?? this.context.options.domains[0]!,
+        to: this.clientFrom,
+        id: header.id ?? unguessable(),
+        lang: header.lang ?? 'en',
+      }),
+    );
+  }
+
+  /** The client broke a rule: it is told, and its session ends. */
+  private fail(condition: StreamCondition, text?: string): void {
+    const end: SessionEnd = text === undefined ? { reason: 'error', condition } : { reason: 'error', condition, text };
+    this.leave(end);
+    this.bye(end);
+  }
+
+  private leave(end: SessionEnd): void {
+    this.session?.leave(end);
+  }
+
+  /** Says why, then `<close/>`; the WebSocket is closed when the client has answered, or soon. */
+  private bye(end: SessionEnd): void {
+    if (this.state >= State.Closing) return;
+    this.sayEnd(end);
+    this.awaitClose(State.Closing, end.condition || end.error ? CLOSE_PATIENCE_ERROR : CLOSE_PATIENCE);
+  }
+
+  private sayEnd(end: SessionEnd): void {
+    const error = errorFrame(end);
+    // An error while the stream is being opened stands behind an `<open/>` (RFC 7395, section 3.5).
+    if (error && (this.awaitsOpen || !this.opened)) this.sayOpen({});
+    if (error) this.writer.write(error);
+    this.writer.write(closeFrame(end.uri));
+  }
+
+  private awaitClose(state: State, patience: number): void {
+    this.state = state;
+    this.awaitsOpen = false;
+    this.openTimer.stop();
+    this.timer.start(patience);
+    if (this.paused) {
+      this.paused = false;
+      this.socket.resume(); // to see its `<close/>`
+    }
+  }
+
+  /** The stream can be resumed elsewhere: no `<close/>`, which would end it. */
+  private cut(): void {
+    this.closeSocket(SERVICE_RESTART);
+  }
+
+  private closeSocket(code = 1000): void {
+    this.writer.flush();
+    this.state = State.Gone;
+    this.openTimer.stop();
+    this.timer.start(CLOSE_PATIENCE_ERROR); // then the socket is destroyed
+    this.socket.close(code);
+  }
+
+  // Time.
+
+  /** Looks twice an interval, so that an idle connection is pinged before an interval is over. */
+  private startPings(): void {
+    const { pingInterval } = this.context.options.websocket;
+    if (pingInterval > 0) this.timer.start(pingInterval * 500);
+  }
+
+  private onTimer(): void {
+    switch (this.state) {
+      case State.Opening:
+        return this.fail('connection-timeout');
+      case State.Open:
+        return this.ping();
+      case State.Closing:
+      case State.Closed:
+        return this.closeSocket();
+      case State.Gone:
+        return this.socket.terminate();
+    }
+  }
+
+  /** Browsers answer pings but cannot send them. Dead is who sent nothing, no PONG either, after two of them. */
+  private ping(): void {
+    this.silentLooks = this.heard ? 0 : this.silentLooks + 1;
+    this.heard = false;
+    if (this.silentLooks === 5) return this.socket.terminate();
+    if (this.silentLooks % 2 === 1) {
+      this.writer.flush();
+      this.socket.ping();
+    }
+    this.startPings();
+  }
+}
+
+function isBlank(data: Buffer): boolean {
+  for (const byte of data) if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return false;
+  return true;
+}

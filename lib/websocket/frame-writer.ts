@@ -1,0 +1,88 @@
+import type { Duplex } from 'node:stream';
+import type { Stanza } from '../xml/index.js';
+
+/** Up to here a batch is copied into one buffer; beyond, its pieces are handed over as they are. */
+const COPY_LIMIT = 65_536;
+
+/**
+ * Writes WebSocket text messages (RFC 6455, section 5.2) straight to the socket of a connection.
+ * What is written within one tick goes out as one write: with many stanzas the system calls cost
+ * most. One message is one frame; nothing is masked, compressed or fragmented.
+ */
+export class FrameWriter {
+  private batch: (Stanza | Buffer)[] = [];
+  private batchBytes = 0;
+  private scheduled = false;
+
+  constructor(private readonly socket: Duplex) {}
+
+  /** Bytes that the peer has not taken yet. */
+  get buffered(): number {
+    return this.socket.writableLength + this.batchBytes;
+  }
+
+  write(message: Stanza | Buffer): void {
+    this.batch.push(message);
+    this.batchBytes += headerLength(message.byteLength) + message.byteLength;
+    if (!this.scheduled) {
+      this.scheduled = true;
+      process.nextTick(flush, this);
+    }
+  }
+
+  /** Hands over what waits. To be called before anything else is written to the socket. */
+  flush(): void {
+    const { batch, batchBytes, socket } = this;
+    this.scheduled = false;
+    if (batch.length === 0) return;
+    this.batch = [];
+    this.batchBytes = 0;
+    if (!socket.writable) return;
+    if (batchBytes <= COPY_LIMIT) {
+      const bytes = Buffer.allocUnsafe(batchBytes);
+      let at = 0;
+      for (const message of batch) {
+        at = writeHeader(bytes, at, message.byteLength);
+        if (Buffer.isBuffer(message)) at += message.copy(bytes, at);
+        else at = message.writeTo(bytes, at);
+      }
+      socket.write(bytes);
+      return;
+    }
+    const chunks: Buffer[] = [];
+    for (const message of batch) {
+      const header = Buffer.allocUnsafe(headerLength(message.byteLength));
+      writeHeader(header, 0, message.byteLength);
+      chunks.push(header);
+      if (Buffer.isBuffer(message)) chunks.push(message);
+      else message.pushTo(chunks);
+    }
+    socket.cork();
+    for (const chunk of chunks) socket.write(chunk);
+    socket.uncork();
+  }
+}
+
+function flush(writer: FrameWriter): void {
+  writer.flush();
+}
+
+function headerLength(payload: number): number {
+  return payload < 126 ? 2 : payload < 65_536 ? 4 : 10;
+}
+
+/** FIN, opcode 1 (text), no mask. */
+function writeHeader(target: Buffer, at: number, payload: number): number {
+  target[at] = 0x81;
+  if (payload < 126) {
+    target[at + 1] = payload;
+    return at + 2;
+  }
+  if (payload < 65_536) {
+    target[at + 1] = 126;
+    return target.writeUInt16BE(payload, at + 2);
+  }
+  target[at + 1] = 127;
+  target.writeUInt32BE(Math.floor(payload / 0x1_0000_0000), at + 2);
+  return target.writeUInt32BE(payload % 0x1_0000_0000, at + 6);
+}

@@ -1,0 +1,2 @@
+export { XmppGateway } from './xmpp.gateway.js';
+export { XmppWsAdapter } from './xmpp-ws.adapter.js';

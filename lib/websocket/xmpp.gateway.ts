@@ -1,0 +1,146 @@
+import type { IncomingMessage } from 'node:http';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import { WebSocketGateway, type OnGatewayConnection, type OnGatewayInit } from '@nestjs/websockets';
+import type { WebSocket, WebSocketServer } from 'ws';
+import { Clock } from '../clock.js';
+import { Origins, peerOf } from '../http/index.js';
+import { SessionRefused, XmppSessionService } from '../session/index.js';
+import { DEFAULT_LIMITS, Scanner } from '../xml/index.js';
+import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
+import { WebSocketClient, type WebSocketContext } from './client.js';
+import { XMPP_ENDPOINT, XmppWsAdapter } from './xmpp-ws.adapter.js';
+
+/** RFC 7395, section 3.1. */
+const SUBPROTOCOL = 'xmpp';
+
+interface Refusal {
+  status: number;
+  message: string;
+  headers?: Record<string, string>;
+}
+
+/** The WebSocket endpoint (RFC 7395). */
+@Injectable()
+@WebSocketGateway()
+export class XmppGateway implements OnGatewayInit, OnGatewayConnection {
+  private readonly logger = new Logger(XmppGateway.name);
+  private readonly origins: Origins;
+  private readonly clients = new Set<WebSocketClient>();
+  private readonly context: WebSocketContext;
+  private empty: (() => void) | undefined;
+
+  constructor(
+    private readonly sessions: XmppSessionService,
+    @Inject(XMPP_OPTIONS) private readonly options: ResolvedOptions,
+    clock: Clock,
+    config: ApplicationConfig,
+    http: HttpAdapterHost,
+  ) {
+    this.origins = new Origins(options.origins);
+    this.context = {
+      options,
+      clock,
+      sessions,
+      scanner: new Scanner({ ...DEFAULT_LIMITS, maxDepth: options.limits.maxDepth }),
+      onGone: (client) => {
+        this.clients.delete(client);
+        if (this.clients.size === 0) this.empty?.();
+      },
+      onError: (error) => this.logger.error(error),
+    };
+    // Nest reads a gateway's metadata in app.init(), after every provider exists, so options of
+    // forRootAsync() can still be written there. `new.target` is the subclass made for one forRoot().
+    WebSocketGateway(this.serverOptions())(new.target);
+    XmppWsAdapter.install(config, http);
+  }
+
+  /** WebSockets that are open. */
+  get connections(): number {
+    return this.clients.size;
+  }
+
+  afterInit(server: WebSocketServer): void {
+    const Base = server.options.WebSocket!; // of the adapter's own copy of ws
+    server.options.WebSocket = class extends Base {
+      readonly [XMPP_ENDPOINT] = true;
+      private refused = false;
+
+      /** ws closes by itself after a message that is too large (1009) or not UTF-8 (1007): say why first. */
+      override close(code?: number, reason?: string | Buffer): void {
+        if ((code === 1009 || code === 1007) && !this.refused && this.readyState === Base.OPEN) {
+          this.refused = true;
+          this.emit('refused', code);
+        }
+        super.close(code, reason);
+      }
+    } as typeof Base;
+  }
+
+  /** What is thrown here would end the process. */
+  handleConnection(socket: WebSocket, request: IncomingMessage): void {
+    try {
+      const peer = peerOf(request, this.options.trustProxy);
+      const client = new WebSocketClient(socket, request.socket, peer, this.context);
+      this.clients.add(client);
+      socket.on('refused' as 'close', (code: number) => client.onRefused(code));
+    } catch (error) {
+      this.logger.error(error);
+      socket.terminate();
+    }
+  }
+
+  /**
+   * Ends every connection; to be called when the sessions were ended.
+   * @returns when all are gone, or cut after `grace` milliseconds
+   */
+  async shutdown(grace: number): Promise<void> {
+    for (const client of this.clients) client.shutdown();
+    if (this.clients.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.empty = resolve;
+      setTimeout(resolve, grace).unref();
+    });
+    for (const client of this.clients) client.terminate();
+  }
+
+  private serverOptions() {
+    const { path, maxFrameBytes } = this.options.websocket;
+    return {
+      [XMPP_ENDPOINT]: true,
+      path,
+      maxPayload: maxFrameBytes,
+      perMessageDeflate: false,
+      clientTracking: true,
+      skipUTF8Validation: false,
+      handleProtocols: (offered: Set<string>) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+      verifyClient: (
+        { req }: { req: IncomingMessage },
+        done: (admitted: boolean, code?: number, message?: string, headers?: Record<string, string>) => void,
+      ) => {
+        const refusal = this.refusal(req);
+        if (refusal) done(false, refusal.status, refusal.message, refusal.headers);
+        else done(true);
+      },
+    };
+  }
+
+  /** Before there is a WebSocket, HTTP tells why there will be none. */
+  private refusal(request: IncomingMessage): Refusal | undefined {
+    const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',');
+    if (!offered.some((protocol) => protocol.trim() === SUBPROTOCOL)) {
+      const headers = { 'Sec-WebSocket-Protocol': SUBPROTOCOL };
+      return { status: 400, message: 'The xmpp subprotocol is required', headers };
+    }
+    if (!this.origins.admits(request)) return { status: 403, message: 'Origin not allowed' };
+    try {
+      const place = this.sessions.enter(peerOf(request, this.options.trustProxy).address);
+      request.socket.once('close', () => place.release());
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof SessionRefused)) throw error;
+      const headers: Record<string, string> = error.retryAfter ? { 'Retry-After': String(error.retryAfter) } : {};
+      return { status: error.status, message: error.message, headers };
+    }
+  }
+}

@@ -1,0 +1,122 @@
+import {
+  Inject,
+  Logger,
+  Module,
+  RequestMethod,
+  type BeforeApplicationShutdown,
+  type DynamicModule,
+  type NestModule,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { ApplicationConfig } from '@nestjs/core';
+import { BoshController, BoshEndpoint } from './bosh/index.js';
+import { Clock, SystemClock } from './clock.js';
+import { HostMetaController } from './discovery/index.js';
+import { XmppHealth, XmppMetrics } from './observability/index.js';
+import { XmppEvents, XmppSessionService } from './session/index.js';
+import { Upstreams } from './upstream/upstreams.js';
+import { XmppGateway } from './websocket/index.js';
+import {
+  ConfigurableModuleClass,
+  XMPP_MODULE_OPTIONS,
+  type ASYNC_OPTIONS_TYPE,
+  type OPTIONS_TYPE,
+} from './xmpp.module-definition.js';
+import { resolveOptions, XMPP_OPTIONS, type ResolvedOptions, type XmppModuleOptions } from './xmpp.options.js';
+
+/** Milliseconds for upstreams to end their streams, and then for clients to be told. */
+const UPSTREAM_GRACE = 1500;
+const CLIENT_GRACE = 1500;
+
+/**
+ * Makes the app an XMPP connection manager for the web.
+ *
+ * @publicApi
+ */
+@Module({
+  providers: [
+    {
+      provide: XMPP_OPTIONS,
+      useFactory: (options: XmppModuleOptions) => resolveOptions(options),
+      inject: [XMPP_MODULE_OPTIONS],
+    },
+    { provide: Clock, useClass: SystemClock },
+    {
+      provide: XmppEvents,
+      useFactory: () => {
+        const logger = new Logger('XmppEvents');
+        return new XmppEvents((name, error) => logger.error(`listener of ${name} failed`, error));
+      },
+    },
+    Upstreams,
+    XmppSessionService,
+    BoshEndpoint,
+    XmppHealth,
+    XmppMetrics,
+  ],
+  exports: [XmppSessionService, XmppEvents, XmppHealth, XmppMetrics],
+})
+export class XmppModule
+  extends ConfigurableModuleClass
+  implements NestModule, BeforeApplicationShutdown, OnApplicationShutdown
+{
+  constructor(
+    private readonly config: ApplicationConfig,
+    @Inject(XMPP_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly sessions: XmppSessionService,
+    private readonly gateway: XmppGateway,
+    private readonly bosh: BoshEndpoint,
+    private readonly clock: Clock,
+  ) {
+    super();
+  }
+
+  /**
+   * @throws {XmppOptionsError} for an option that has a value it cannot have
+   */
+  static override forRoot(options: typeof OPTIONS_TYPE): DynamicModule {
+    const { isGlobal, decorators, ...own } = options;
+    resolveOptions(own); // a wrong one is told where it was written
+    return withEndpoints(super.forRoot({ ...own, isGlobal: isGlobal ?? false, decorators: [] }), decorators);
+  }
+
+  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    return withEndpoints(super.forRootAsync(options), options.decorators);
+  }
+
+  /** Runs in app.init(), after the host's setGlobalPrefix() and before the routes are made: our paths get no prefix. */
+  configure(): void {
+    const options = this.config.getGlobalPrefixOptions();
+    const exempt = (path: string) => ({
+      path,
+      requestMethod: RequestMethod.ALL,
+      pathRegex: new RegExp(`^/${path.replaceAll('.', '\\.')}/?$`),
+    });
+    const paths = ['.well-known/host-meta', '.well-known/host-meta.json', this.options.bosh.path.slice(1)];
+    this.config.setGlobalPrefixOptions({ ...options, exclude: [...(options.exclude ?? []), ...paths.map(exempt)] });
+  }
+
+  /** Tells every client, while sockets still live: Nest cuts them afterwards. */
+  async beforeApplicationShutdown(): Promise<void> {
+    const streams = this.sessions.shutdown(UPSTREAM_GRACE);
+    await Promise.all([streams, this.gateway.shutdown(CLIENT_GRACE), this.bosh.shutdown()]);
+  }
+
+  onApplicationShutdown(): void {
+    this.clock.stop();
+  }
+}
+
+/** One subclass per forRoot(): path metadata belongs to a class, and two apps may live in one process. */
+function withEndpoints(definition: DynamicModule, decorators: ClassDecorator[] = []): DynamicModule {
+  class Gateway extends XmppGateway {}
+  Object.defineProperty(Gateway, 'name', { value: XmppGateway.name });
+  class Bosh extends BoshController {}
+  class HostMeta extends HostMetaController {}
+  for (const decorate of decorators) [Bosh, HostMeta].forEach((controller) => decorate(controller));
+  return {
+    ...definition,
+    controllers: [Bosh, HostMeta],
+    providers: [...(definition.providers ?? []), { provide: XmppGateway, useClass: Gateway }],
+  };
+}
