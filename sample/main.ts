@@ -1,12 +1,11 @@
 import 'reflect-metadata';
 import { Logger, type INestApplication } from '@nestjs/common';
 import { NestFactory, type AbstractHttpAdapter } from '@nestjs/core';
-import type { AddressInfo } from 'node:net';
-import { isIPv6 } from 'node:net';
+import { isIPv6, type AddressInfo } from 'node:net';
 import { AppModule } from './app.module.js';
 import { readConfig, type SampleConfig } from './config.js';
 
-/** Longer than `bosh.wait`, so that a keep-alive connection outlives the request held on it. Milliseconds. */
+/** Longer than proxies keep an idle connection (mostly 60 s), so that none sends a request into one that we just closed. Milliseconds. */
 const KEEP_ALIVE_TIMEOUT = 75_000;
 /** The process ends within 5 s of SIGTERM, whatever still hangs. Milliseconds. */
 const SHUTDOWN_DEADLINE = 4_500;
