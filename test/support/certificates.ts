@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { requireTool } from './tools.mjs';
 
 const run = promisify(execFile);
 
@@ -56,10 +57,9 @@ export async function createAuthority(directory: string, name = 'nestjs-xmpp tes
 
 async function openssl(args: readonly string[]): Promise<void> {
   try {
-    await run('openssl', args);
+    await run(requireTool('openssl'), args);
   } catch (error) {
-    const { code, stderr } = error as { code?: string; stderr?: string };
-    if (code === 'ENOENT') throw new Error('openssl is not on the PATH: install it, or run "npm test" as root on Debian');
-    throw new Error(`openssl ${args[0]} failed: ${stderr ?? String(error)}`);
+    const { stderr } = error as { stderr?: string };
+    throw new Error(`openssl ${args[0]} failed: ${stderr ?? String(error)}`, { cause: error });
   }
 }

@@ -86,7 +86,7 @@ export class Child {
   }
 
   private changed(): void {
-    for (const watcher of [...this.watchers]) watcher();
+    for (const watcher of this.watchers) watcher();
   }
 
   private failure(what: string): Error {

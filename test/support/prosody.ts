@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Certificate, createAuthority } from './certificates.js';
 import { Child } from './child.js';
 import { freePorts } from './ports.js';
+import { requireTool } from './tools.mjs';
 
 export interface ProsodyOptions {
   /** The XMPP domain it serves; `localhost` unless given. */
@@ -54,13 +55,13 @@ export async function startProsody(options: ProsodyOptions = {}): Promise<Prosod
     for (let attempt = 1; ; attempt++) {
       const [port, directTlsPort, httpPort] = (await freePorts(3)) as [number, number, number];
       await writeFile(configFile, configuration({ directory, domain, certificate, requireTls, port, directTlsPort, httpPort }));
-      const child = new Child('prosody', ['-F', '--config', configFile]);
+      const child = new Child(requireTool('prosody'), ['-F', '--config', configFile]);
       const ready = [port, directTlsPort, httpPort].map((p) => child.waitFor(new RegExp(`Activated service .*:${p}\\b|${PORT_TAKEN.source}`)));
       try {
         await Promise.all(ready);
       } catch (error) {
         await child.stop();
-        throw new Error(`${String(error)}\nProsody is needed: "npm test" installs it on Debian as root; elsewhere install the package "prosody"`);
+        throw new Error(`Prosody did not start: ${String(error)}`, { cause: error });
       }
       if (PORT_TAKEN.test(child.output) && attempt < ATTEMPTS) {
         await child.stop();

@@ -1,0 +1,62 @@
+import { type Agent, createClient } from 'stanza';
+import type { ChatClient, Driver, Listener, Login } from './driver.js';
+
+/** stanza (the library that was stanza.io), in Node. */
+export const stanza: Driver = {
+  name: 'stanza',
+  transports: ['websocket', 'bosh'],
+  connect,
+};
+
+async function connect(login: Login, listener: Listener): Promise<ChatClient> {
+  const client = createClient({
+    jid: `${login.user}@${login.domain}`,
+    password: login.password,
+    resource: login.resource,
+    transports: { [login.transport]: login.url },
+    autoReconnect: false,
+  });
+  let mechanism = '';
+  client.on('raw', (direction, data) => {
+    if (direction === 'outgoing') mechanism ||= /<auth\b[^>]*\bmechanism="([^"]*)"/.exec(data)?.[1] ?? '';
+  });
+  client.on('message', (message) => {
+    if (message.body !== undefined) listener.message({ from: message.from, body: message.body });
+  });
+  client.on('presence', (presence) => {
+    listener.presence({ from: presence.from, type: presence.type ?? '', status: presence.status ?? '' });
+  });
+  await loggedIn(client).catch((error: unknown) => {
+    client.disconnect();
+    throw error;
+  });
+  return {
+    jid: client.jid,
+    mechanism,
+    addContact: async (jid, name) => {
+      await client.updateRosterItem({ jid, name, subscription: 'none' });
+    },
+    roster: async () => (await client.getRoster()).items.map((item) => ({ jid: item.jid, name: item.name ?? '' })),
+    presence: async (to, status) => {
+      client.sendPresence({ ...(to !== undefined && { to }), ...(status !== undefined && { status }) });
+    },
+    sendMessage: async (to, body) => {
+      client.sendMessage({ to, body, type: 'chat' });
+    },
+    disconnect: async () => {
+      const gone = new Promise((resolve) => client.once('disconnected', resolve));
+      client.disconnect();
+      await gone;
+    },
+  };
+}
+
+async function loggedIn(client: Agent): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    client.once('session:started', () => resolve());
+    client.once('auth:failed', () => reject(new Error('auth:failed')));
+    client.once('stream:error', (error) => reject(new Error(`stream:error ${error.condition}`)));
+    client.once('disconnected', () => reject(new Error('disconnected')));
+    client.connect();
+  });
+}

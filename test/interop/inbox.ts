@@ -1,0 +1,35 @@
+/** What came in, in order, for a test to wait for. */
+export class Inbox<T> {
+  private readonly items: T[] = [];
+  private wake: (() => void) | undefined;
+
+  put(item: T): void {
+    this.items.push(item);
+    this.wake?.();
+  }
+
+  /**
+   * The next item that fits; those before it are left for other takers.
+   * @throws Error that shows what did come, when nothing fits within `seconds`.
+   */
+  async take(fits: (item: T) => boolean = () => true, seconds = 20): Promise<T> {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      this.wake?.();
+    }, seconds * 1000);
+    try {
+      for (;;) {
+        const index = this.items.findIndex(fits);
+        if (index >= 0) return this.items.splice(index, 1)[0] as T;
+        if (late) throw new Error(`nothing that fits came within ${seconds} s; waiting are ${JSON.stringify(this.items)}`);
+        await new Promise<void>((resolve) => {
+          this.wake = resolve;
+        });
+      }
+    } finally {
+      clearTimeout(timer);
+      this.wake = undefined;
+    }
+  }
+}
