@@ -1,4 +1,4 @@
-import { Inbox } from './inbox.js';
+import { Mailbox } from '../support/mailbox.js';
 import type { ChatClient, Driver, ReceivedMessage, ReceivedPresence, Transport } from './drivers/driver.js';
 
 /** The server under test, as its clients address it. */
@@ -17,8 +17,8 @@ export interface Seat {
 /** A person of the story, logged in. */
 interface Person {
   readonly client: ChatClient;
-  readonly messages: Inbox<ReceivedMessage>;
-  readonly presences: Inbox<ReceivedPresence>;
+  readonly messages: Mailbox<ReceivedMessage>;
+  readonly presences: Mailbox<ReceivedPresence>;
 }
 
 /** What has to arrive as it was sent. None of it is whitespace at the ends, which clients may trim. */
@@ -37,8 +37,8 @@ const BURST = 25;
 let serial = 0;
 
 export async function logIn(endpoint: Endpoint, seat: Seat, user: string, password = user): Promise<Person> {
-  const messages = new Inbox<ReceivedMessage>();
-  const presences = new Inbox<ReceivedPresence>();
+  const messages = new Mailbox<ReceivedMessage>();
+  const presences = new Mailbox<ReceivedPresence>();
   const url = seat.transport === 'websocket' ? endpoint.wsUrl : endpoint.boshUrl;
   const resource = `${seat.transport}-${++serial}`;
   const client = await seat.driver.connect(

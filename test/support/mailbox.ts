@@ -1,5 +1,5 @@
 /** What came in, in order, for a test to wait for. */
-export class Inbox<T> {
+export class Mailbox<T> {
   private readonly items: T[] = [];
   private wake: (() => void) | undefined;
 
