@@ -1,0 +1,171 @@
+/**
+ * The package as its users get it: packed, installed into empty apps from the registry, started, spoken to.
+ * One line for each thing that holds; ends with exit code 1 at the first that does not.
+ */
+import { execFile, spawn } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { WebSocket } from 'ws';
+
+const run = promisify(execFile);
+const HERE = dirname(fileURLToPath(import.meta.url));
+const ROOT = join(HERE, '..', '..');
+const PATIENCE = 30_000;
+
+const NEST_PACKAGES = ['common', 'core', 'platform-express', 'platform-ws', 'websockets'];
+const BESIDE_NEST = ['reflect-metadata@^0.2', 'rxjs@^7'];
+/** What a tarball may hold. */
+const PUBLISHED = /^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/.+\.(?:js|js\.map|d\.ts))$/;
+const NEEDED = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'dist/index.js', 'dist/index.d.ts'];
+
+function say(text) {
+  process.stdout.write(`pack: ${text}\n`);
+}
+
+async function npm(cwd, ...args) {
+  return (await run('npm', args, { cwd, maxBuffer: 64 * 1024 * 1024 })).stdout;
+}
+
+/** Rejects when `promise` takes longer than anybody would wait. */
+async function within(promise, what) {
+  let timer;
+  const late = new Promise((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what}: nothing within ${PATIENCE / 1000} s`)), PATIENCE);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function pack(directory) {
+  const [packed] = JSON.parse(await npm(ROOT, 'pack', '--silent', '--json', '--pack-destination', directory));
+  const files = packed.files.map(({ path }) => path);
+  const strangers = files.filter((path) => !PUBLISHED.test(path));
+  if (strangers.length > 0) throw new Error(`the tarball holds what nobody needs: ${strangers.join(', ')}`);
+  const missing = NEEDED.filter((path) => !files.includes(path));
+  if (missing.length > 0) throw new Error(`the tarball lacks ${missing.join(', ')}`);
+  say(`${packed.filename} holds ${files.length} files, ${Math.round(packed.size / 1024)} KiB, and nothing else`);
+  return join(directory, packed.filename);
+}
+
+async function install(directory, tarball, { type, nest, extra = [] }) {
+  await mkdir(directory);
+  await writeFile(join(directory, 'package.json'), JSON.stringify({ name: 'empty-app', private: true, type }));
+  const packages = [...NEST_PACKAGES.map((name) => `@nestjs/${name}@^${nest}`), ...BESIDE_NEST, ...extra];
+  await npm(directory, 'install', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error', tarball, ...packages);
+  const { version } = JSON.parse(await readFile(join(directory, 'node_modules', '@nestjs', 'core', 'package.json'), 'utf8'));
+  if (!version.startsWith(`${nest}.`)) throw new Error(`Nest ${version} was installed instead of ${nest}`);
+  return version;
+}
+
+/** Starts an app, speaks to both endpoints and ends it with SIGTERM. */
+async function tryApp(directory, main) {
+  await cp(join(HERE, 'apps', main), join(directory, main));
+  const child = spawn(process.execPath, [main], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  const exit = new Promise((resolve) => child.once('close', (code, signal) => resolve({ code, signal })));
+  try {
+    const url = await within(
+      new Promise((resolve, reject) => {
+        for (const stream of [child.stdout, child.stderr]) {
+          stream.setEncoding('utf8').on('data', (chunk) => {
+            output += chunk;
+            const [, address] = /^listening on (\S+)$/m.exec(output) ?? [];
+            if (address) resolve(address);
+          });
+        }
+        void exit.then(({ code }) => reject(new Error(`${main} ended with ${code}`)));
+      }),
+      main,
+    );
+    const open = await within(firstFrame(`${url.replace('http', 'ws')}/xmpp-websocket`), `${main} over WebSocket`);
+    if (!open.startsWith('<open ')) throw new Error(`${main} answered <open/> with ${open}`);
+    const body = await within(createSession(`${url}/http-bind`), `${main} over BOSH`);
+    if (!/^<body .*\bsid=/s.test(body)) throw new Error(`${main} answered <body/> with ${body}`);
+    child.kill('SIGTERM');
+    const { code, signal } = await within(exit, `the end of ${main}`);
+    // Nest 11 ends itself with the signal that it got, Nest 12 may exit instead.
+    if (code !== 0 && signal !== 'SIGTERM') throw new Error(`${main} ended with ${code ?? signal}`);
+    if (/warn|error/i.test(output)) throw new Error(`${main} started with complaints`);
+  } catch (error) {
+    process.stderr.write(output);
+    throw error;
+  } finally {
+    child.kill('SIGKILL');
+  }
+}
+
+async function firstFrame(url) {
+  const socket = new WebSocket(url, ['xmpp']);
+  try {
+    return await new Promise((resolve, reject) => {
+      socket.once('error', reject);
+      socket.once('open', () => socket.send("<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='localhost' version='1.0'/>"));
+      socket.once('message', (data) => resolve(data.toString()));
+    });
+  } finally {
+    socket.terminate();
+  }
+}
+
+async function createSession(url) {
+  const attributes = "to='localhost' rid='1573741820' hold='1' wait='5' ver='1.6' xmpp:version='1.0'";
+  const body = `<body xmlns='http://jabber.org/protocol/httpbind' xmlns:xmpp='urn:xmpp:xbosh' ${attributes}/>`;
+  const response = await fetch(url, { method: 'POST', body, headers: { 'Content-Type': 'text/xml; charset=utf-8' } });
+  if (response.status !== 200) throw new Error(`BOSH answered with HTTP ${response.status}`);
+  return await response.text();
+}
+
+/** Compiles a consumer against the published types, the way that apps do, and the declarations themselves strictly. */
+async function compile(directory, type) {
+  await cp(join(HERE, 'apps', 'consumer.ts'), join(directory, 'consumer.ts'));
+  const compilerOptions = {
+    target: 'es2023',
+    module: 'nodenext',
+    moduleResolution: 'nodenext',
+    strict: true,
+    experimentalDecorators: true,
+    emitDecoratorMetadata: true,
+    skipLibCheck: false,
+    types: ['node'],
+    noEmit: true,
+  };
+  await writeFile(join(directory, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }));
+  const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  try {
+    await run(process.execPath, [tsc, '-p', directory]);
+  } catch (error) {
+    throw new Error(`the published types do not compile in ${type} code:\n${error.stdout}`, { cause: error });
+  }
+}
+
+const directory = await mkdtemp(join(tmpdir(), 'nestjs-xmpp-pack-'));
+try {
+  const tarball = await pack(directory);
+  const types = ['@types/node@^20'];
+
+  const esm = join(directory, 'esm');
+  const nest12 = await install(esm, tarball, { type: 'module', nest: 12, extra: types });
+  await tryApp(esm, 'esm.mjs');
+  say(`an ESM app on Nest ${nest12} serves WebSocket and BOSH`);
+  await compile(esm, 'ESM');
+  say(`its types compile there`);
+
+  const cjs = join(directory, 'cjs');
+  const nest11 = await install(cjs, tarball, { type: 'commonjs', nest: 11, extra: types });
+  await tryApp(cjs, 'cjs.cjs');
+  say(`a CommonJS app on Nest ${nest11} serves WebSocket and BOSH`);
+  await compile(cjs, 'CommonJS');
+  say(`its types compile there`);
+} catch (error) {
+  process.stderr.write(`pack: ${error.message}\n`);
+  process.exitCode = 1;
+} finally {
+  await rm(directory, { recursive: true, force: true });
+}
