@@ -1,4 +1,6 @@
 import { isUtf8 } from 'node:buffer';
+import { Bindings } from './bindings.js';
+import { ENTITIES, isNameLetter, isXmlCharacter, unescapeAttribute } from './characters.js';
 import { XmlError, type XmlCondition } from './error.js';
 import { NS } from './namespaces.js';
 import type { Scope } from './scope.js';
@@ -6,9 +8,9 @@ import type { Scope } from './scope.js';
 export interface ScanLimits {
   /** Levels of elements in one top-level element, itself included. */
   readonly maxDepth: number;
-  /** Attributes of one element, namespace declarations included; also the declarations in scope. */
+  /** Attributes of one element, namespace declarations included; also the declarations in force at once. */
   readonly maxAttributes: number;
-  /** Namespace declarations of one element; an element and its surroundings together have at most 31. */
+  /** Namespace declarations of one element; at most 31 different prefixes are declared around any element. */
   readonly maxNamespaces: number;
   /** Bytes of a qualified name. */
   readonly maxNameBytes: number;
@@ -35,11 +37,15 @@ const NAME_START = 4;
 const NAME = 8;
 const SPACE = 16;
 
+/** The first byte of U+FFFE and U+FFFF in UTF-8, which are no XML characters. */
+const NONCHARACTER = 0xef;
+
+/** The class of each byte. */
 const CLASS = new Uint8Array(256);
 for (let byte = 0; byte < 256; byte++) {
   let bits = 0;
   if (byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d) bits |= STOPS_TEXT | STOPS_VALUE;
-  if (byte === LT || byte === AMP || byte === 0xef) bits |= STOPS_TEXT | STOPS_VALUE;
+  if (byte === LT || byte === AMP || byte === NONCHARACTER) bits |= STOPS_TEXT | STOPS_VALUE;
   if (byte === BRACKET) bits |= STOPS_TEXT;
   if (byte === QUOTE || byte === APOSTROPHE) bits |= STOPS_VALUE;
   const letter = (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a) || byte === 0x5f;
@@ -48,16 +54,6 @@ for (let byte = 0; byte < 256; byte++) {
   if (byte === 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x0d) bits |= SPACE;
   CLASS[byte] = bits;
 }
-
-/**
- * Letters beyond ASCII that may stand in a name in the fourth edition of XML 1.0 (expat) and the
- * fifth (saxes) alike.
- */
-const LETTERS = [
-  0xc0, 0xd6, 0xd8, 0xf6, 0xf8, 0x131, 0x134, 0x13e, 0x141, 0x148, 0x14a, 0x17e, 0x38e, 0x3a1, 0x3a3, 0x3ce, 0x401,
-  0x40c, 0x40e, 0x44f, 0x451, 0x45c, 0x5d0, 0x5ea, 0x641, 0x64a, 0x3041, 0x3094, 0x30a1, 0x30fa, 0x4e00, 0x9fa5,
-  0xac00, 0xd7a3,
-];
 
 /** Attributes, by four numbers each: start and end of the name, start and end of the value. */
 const FIELDS = 4;
@@ -84,20 +80,18 @@ export class Scanner {
   empty = false;
   /** Its namespace; '' for none. */
   namespace = '';
-  /** Bit n is set when it uses binding n of its scope without declaring it. */
-  inherited = 0;
-
   /** Attributes of the start tag scanned last. */
   private readonly attributes: Int32Array;
   private attributeCount = 0;
+  /** Attributes with a prefix: start and end of the local name, and what the prefix stands for. */
+  private readonly expanded: Int32Array;
 
   private readonly names: Int32Array;
-  /** Declarations in scope: prefix, URI, depth of the element that made them. */
-  private readonly prefixes: string[] = [];
-  private readonly uris: string[] = [];
-  private readonly depths: number[] = [];
+  private readonly bindings: Bindings;
+  /** Whether what is missing is asked for quietly: {@link tryElement}. */
+  private tentative = false;
 
-  private source: Uint8Array = Buffer.alloc(0);
+  private source: Buffer = Buffer.alloc(0);
   private end = 0;
   private position = 0;
   /** All bytes of the element or'ed: above 0x7f, UTF-8 needs a check. */
@@ -107,7 +101,14 @@ export class Scanner {
 
   constructor(readonly limits: ScanLimits = DEFAULT_LIMITS) {
     this.attributes = new Int32Array(limits.maxAttributes * FIELDS);
+    this.expanded = new Int32Array(limits.maxAttributes * 3);
     this.names = new Int32Array(limits.maxDepth * 2);
+    this.bindings = new Bindings(limits.maxAttributes, limits.maxNamespaces);
+  }
+
+  /** Bit n is set when the element scanned last uses binding n of its scope without declaring it. */
+  get inherited(): number {
+    return this.bindings.inherited;
   }
 
   /**
@@ -128,6 +129,22 @@ export class Scanner {
     this.namespace = namespace;
     this.finish(start);
     return this.position;
+  }
+
+  /**
+   * As {@link element}, for input that may not be all there.
+   * @returns -1 where {@link element} would throw
+   */
+  tryElement(source: Uint8Array, start: number, end: number, scope?: Scope): number {
+    this.tentative = true;
+    try {
+      return this.element(source, start, end, scope);
+    } catch (error) {
+      if (error === FAILED) return -1;
+      throw error;
+    } finally {
+      this.tentative = false;
+    }
   }
 
   /**
@@ -152,7 +169,8 @@ export class Scanner {
     const limit = Math.min(end, start + 128);
     let stop = start + 2;
     while (stop < limit && source[stop] !== GT) stop++;
-    const text = Buffer.from(source.buffer, source.byteOffset + start, Math.max(0, stop + 1 - start)).toString('latin1');
+    if (stop === limit) throw new XmlError('restricted-xml', 'processing instruction', start);
+    const text = Buffer.from(source.buffer, source.byteOffset + start, stop + 1 - start).toString('latin1');
     const match = DECLARATION.exec(text);
     if (!match) throw new XmlError('restricted-xml', 'processing instruction', start);
     const encoding = match[1];
@@ -185,20 +203,21 @@ export class Scanner {
   }
 
   private begin(source: Uint8Array, start: number, end: number, scope: Scope | undefined): void {
-    this.source = source;
+    this.source = Buffer.isBuffer(source) ? source : Buffer.from(source.buffer, source.byteOffset, source.length);
     this.start = start;
     this.position = start;
     this.end = end;
     this.scope = scope;
     this.seen = 0;
-    this.inherited = 0;
-    this.prefixes.length = this.uris.length = this.depths.length = 0;
+    this.bindings.begin(this.source, scope);
     if (source[start] !== LT || start >= end) this.fail('not-well-formed', 'no element');
+    const next = source[start + 1];
+    if (next === BANG || next === QUESTION) this.fail('restricted-xml', 'declaration, comment or instruction');
   }
 
   private finish(start: number): void {
     if (this.seen > 0x7f && !isUtf8(this.source.subarray(start, this.position))) {
-      throw new XmlError('bad-format', 'invalid UTF-8', start);
+      this.fail('bad-format', 'invalid UTF-8', start);
     }
   }
 
@@ -219,7 +238,7 @@ export class Scanner {
       if (position >= end) this.fail('not-well-formed', 'unclosed element', position);
       if (byte !== LT) {
         position = this.special(byte, position, true);
-        if (byte === 0xef) seen |= 0x80;
+        if (byte === NONCHARACTER) seen |= 0x80;
         continue;
       }
       const next = position + 1 < end ? source[position + 1]! : 0;
@@ -234,7 +253,7 @@ export class Scanner {
         while (position < end && CLASS[source[position]!]! & SPACE) position++;
         if (position >= end || source[position] !== GT) this.fail('not-well-formed', 'malformed end tag', position);
         position++;
-        this.forget(depth - 1);
+        this.bindings.forget(depth - 1);
         if (--depth === 0) break;
       } else if (next === BANG) {
         position = this.cdata(position);
@@ -250,22 +269,13 @@ export class Scanner {
           names[depth * 2 + 1] = this.nameEnd;
           depth++;
         } else {
-          this.forget(depth);
+          this.bindings.forget(depth);
         }
         position = this.position;
       }
     }
     this.seen |= seen;
     this.position = position;
-  }
-
-  /** Drops the declarations of elements at `depth` and below. */
-  private forget(depth: number): void {
-    const { depths } = this;
-    let count = depths.length;
-    if (count === 0 || depths[count - 1]! < depth) return;
-    while (count > 0 && depths[count - 1]! >= depth) count--;
-    this.prefixes.length = this.uris.length = depths.length = count;
   }
 
   /** Scans the start tag at `position`: name, attributes, declarations; resolves its namespace. */
@@ -277,7 +287,6 @@ export class Scanner {
     const localStart = this.localStart;
     let count = 0;
     let colons = 0;
-    let ownDefault = false;
     let seen = this.seen;
     for (;;) {
       const before = position;
@@ -321,21 +330,18 @@ export class Scanner {
         else if (inside === LT) this.fail('not-well-formed', '< in an attribute value', position);
         else {
           position = this.special(inside, position, false);
-          if (inside === 0xef) seen |= 0x80;
+          if (inside === NONCHARACTER) seen |= 0x80;
         }
       }
       attributes[at + 3] = position++;
       const length = attributes[at + 1]! - attributes[at]!;
       if (length >= 5 && this.isXmlns(attributes[at]!)) {
-        if (length === 5) {
-          this.declare('', at, depth);
-          ownDefault = true;
-        } else if (source[attributes[at]! + 5] === COLON) {
-          this.declare(this.text(attributes[at]! + 6, attributes[at + 1]!), at, depth);
-        }
+        if (length === 5 || source[attributes[at]! + 5] === COLON) this.declare(at, depth);
       }
       for (let other = 0; other < at; other += FIELDS) {
-        if (this.sameName(other, at)) this.fail('not-well-formed', 'attribute given twice', attributes[at]);
+        if (this.sameBytes(attributes[other]!, attributes[other + 1]!, attributes[at]!, attributes[at + 1]!)) {
+          this.fail('not-well-formed', 'attribute given twice', attributes[at]);
+        }
       }
     }
     this.seen |= seen;
@@ -347,12 +353,11 @@ export class Scanner {
     const prefixed = localStart !== start + 1;
     if (depth === 0) {
       this.rootPrefixed = prefixed;
-      if (prefixed) this.namespace = this.lookUp(this.text(start + 1, localStart - 1), start);
-      else this.namespace = ownDefault || this.scope ? this.lookUp('', start) : '';
+      this.namespace = this.bindings.uri(this.resolve(start + 1, prefixed ? localStart - 1 : start + 1));
     } else if (prefixed) {
-      this.lookUp(this.text(start + 1, localStart - 1), start);
+      this.resolve(start + 1, localStart - 1);
     } else if (this.rootPrefixed && this.scope) {
-      this.lookUp('', start); // what it inherits must be declared on the root
+      this.resolve(start + 1, start + 1); // what it inherits must be declared on the root
     }
   }
 
@@ -368,35 +373,39 @@ export class Scanner {
     );
   }
 
-  private sameName(a: number, b: number): boolean {
-    const { source, attributes } = this;
-    const length = attributes[a + 1]! - attributes[a]!;
-    if (length !== attributes[b + 1]! - attributes[b]!) return false;
-    for (let i = 0, x = attributes[a]!, y = attributes[b]!; i < length; i++) {
-      if (source[x + i] !== source[y + i]) return false;
-    }
+  private sameBytes(start: number, end: number, otherStart: number, otherEnd: number): boolean {
+    const { source } = this;
+    if (end - start !== otherEnd - otherStart) return false;
+    for (let i = start, j = otherStart; i < end; i++, j++) if (source[i] !== source[j]) return false;
     return true;
   }
 
   /** A namespace declaration (Namespaces in XML 1.0, sections 2 and 3). */
-  private declare(prefix: string, at: number, depth: number): void {
-    const where = this.attributes[at]!;
-    const { limits, depths } = this;
-    if (
-      depths.length === limits.maxAttributes ||
-      (depths.length >= limits.maxNamespaces && depths[depths.length - limits.maxNamespaces] === depth)
-    ) {
+  private declare(at: number, depth: number): void {
+    const { attributes, source } = this;
+    const where = attributes[at]!;
+    const prefixEnd = attributes[at + 1]!;
+    const prefixStart = Math.min(prefixEnd, where + 6);
+    const start = attributes[at + 2]!;
+    const end = attributes[at + 3]!;
+    if (!this.bindings.add(prefixStart, prefixEnd, start, end, depth)) {
       this.fail('policy-violation', 'too many namespaces', where);
     }
-    const start = this.attributes[at + 2]!;
-    const end = this.attributes[at + 3]!;
+    let references = false;
     for (let i = start; i < end; i++) {
+      const byte = source[i]!;
       // Parsers normalise white space in different ways.
-      if (CLASS[this.source[i]!]! & SPACE) this.fail('not-well-formed', 'white space in a namespace', i);
+      if (CLASS[byte]! & SPACE) this.fail('not-well-formed', 'white space in a namespace', i);
+      if (byte === AMP) references = true;
     }
-    const uri = this.isClient(start, end) ? NS.client : this.value(at);
-    if (/\s/.test(uri)) this.fail('not-well-formed', 'white space in a namespace', where);
+    // Only what may be one of the two reserved namespaces, or uses a reserved prefix, needs a string.
+    const length = end - start;
+    const suspect = references || length === NS.xml.length || length === NS.xmlns.length;
+    if (!suspect && (length > 0 || prefixEnd === prefixStart) && source[prefixStart] !== 0x78) return;
+    const prefix = this.text(prefixStart, prefixEnd);
+    const uri = this.value(at);
     if (
+      /\s/.test(uri) ||
       prefix === 'xmlns' ||
       (prefix === 'xml') !== (uri === NS.xml) ||
       uri === NS.xmlns ||
@@ -404,47 +413,35 @@ export class Scanner {
     ) {
       this.fail('not-well-formed', 'illegal namespace declaration', where);
     }
-    this.prefixes.push(prefix);
-    this.uris.push(uri);
-    this.depths.push(depth);
   }
 
-  /** Is it `jabber:client`, byte for byte? Nearly all are, and need no string of their own. */
-  private isClient(start: number, end: number): boolean {
-    if (end - start !== CLIENT.length) return false;
-    for (let i = 0; i < CLIENT.length; i++) if (this.source[start + i] !== CLIENT[i]) return false;
-    return true;
-  }
-
-  /** The namespace that a prefix stands for here. */
-  private lookUp(prefix: string, where: number): string {
-    for (let i = this.prefixes.length; i-- > 0; ) if (this.prefixes[i] === prefix) return this.uris[i]!;
-    const { scope } = this;
-    if (scope) {
-      const index = scope.indexOf(prefix);
-      if (index >= 0) {
-        this.inherited |= 1 << index;
-        return scope.uri(index);
-      }
-    }
-    if (prefix === 'xml') return NS.xml;
-    if (prefix !== '') this.fail('not-well-formed', 'undeclared prefix', where);
-    return '';
+  /** What a prefix stands for here; an empty one: the default namespace. */
+  private resolve(prefixStart: number, prefixEnd: number): number {
+    return this.bindings.resolve(prefixStart, prefixEnd) ?? this.fail('not-well-formed', 'undeclared prefix', prefixStart);
   }
 
   /** Prefixes of attributes are declared, and no two attributes have the same expanded name. */
   private resolveAttributes(count: number): void {
-    const { attributes, source } = this;
-    let expanded: string[] | undefined;
+    const { attributes, source, bindings, expanded } = this;
+    let found = 0;
     for (let at = 0; at < count * FIELDS; at += FIELDS) {
       const start = attributes[at]!;
       const end = attributes[at + 1]!;
       let colon = start;
       while (colon < end && source[colon] !== COLON) colon++;
       if (colon === end || (colon === start + 5 && this.isXmlns(start))) continue;
-      const name = `${this.lookUp(this.text(start, colon), start)} ${this.text(colon + 1, end)}`;
-      if (expanded?.includes(name)) this.fail('not-well-formed', 'attribute given twice', start);
-      (expanded ??= []).push(name);
+      const binding = this.resolve(start, colon);
+      for (let other = 0; other < found; other += 3) {
+        if (
+          this.sameBytes(expanded[other]!, expanded[other + 1]!, colon + 1, end) &&
+          bindings.uri(expanded[other + 2]!) === bindings.uri(binding)
+        ) {
+          this.fail('not-well-formed', 'attribute given twice', start);
+        }
+      }
+      expanded[found++] = colon + 1;
+      expanded[found++] = end;
+      expanded[found++] = binding;
     }
   }
 
@@ -484,10 +481,7 @@ export class Scanner {
     let code = lead & (length === 2 ? 0x1f : 0x0f);
     for (let i = 1; i < length; i++) code = (code << 6) | (source[position + i]! & 0x3f);
     this.seen |= 0x80;
-    for (let i = 0; i < LETTERS.length; i += 2) {
-      if (code >= LETTERS[i]! && code <= LETTERS[i + 1]!) return position + length;
-    }
-    return this.fail('not-well-formed', 'illegal character in a name', position);
+    return isNameLetter(code) ? position + length : this.fail('not-well-formed', 'illegal character in a name', position);
   }
 
   /**
@@ -504,7 +498,7 @@ export class Scanner {
           this.fail('not-well-formed', ']]> in text', position);
         }
         return position + 1;
-      case 0xef: // U+FFFE and U+FFFF are no XML characters
+      case NONCHARACTER: // U+FFFE or U+FFFF, or a character near them
         if (position + 2 < end && source[position + 1] === 0xbf && source[position + 2]! >= 0xbe) {
           this.fail('not-well-formed', 'illegal character', position);
         }
@@ -551,66 +545,30 @@ export class Scanner {
         if (position + 2 < end && source[position + 1] === BRACKET && source[position + 2] === GT) return position + 3;
         position++;
       } else {
-        if (byte === 0xef) this.seen |= 0x80;
+        if (byte === NONCHARACTER) this.seen |= 0x80;
         position = this.special(byte, position, false);
       }
     }
   }
 
   private text(start: number, end: number): string {
-    const { source } = this;
-    return Buffer.from(source.buffer, source.byteOffset + start, end - start).toString();
+    return this.source.toString('utf8', start, end);
   }
 
   /** The value of the attribute at `at`, as it means. */
   private value(at: number): string {
-    return unescape(this.text(this.attributes[at + 2]!, this.attributes[at + 3]!));
+    return unescapeAttribute(this.text(this.attributes[at + 2]!, this.attributes[at + 3]!));
   }
 
   private fail(condition: XmlCondition, message: string, offset = this.position): never {
+    if (this.tentative) throw FAILED;
     throw new XmlError(condition, message, offset);
   }
 }
 
-const CLIENT = Buffer.from(NS.client);
+/** Thrown where nobody wants to know more, since an error with its stack costs more than a stanza. */
+const FAILED = Symbol('failed');
 const CDATA = Buffer.from('<![CDATA[');
 const REFERENCE = /^#(?:x([0-9a-fA-F]{1,8})|([0-9]{1,9}))$/;
 const DECLARATION =
   /^<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:'1\.0'|"1\.0")(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*('[A-Za-z0-9._-]+'|"[A-Za-z0-9._-]+"))?(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:'(?:yes|no)'|"(?:yes|no)"))?[ \t\r\n]*\?>$/;
-const ENTITIES: Readonly<Record<string, string>> = Object.assign(Object.create(null), {
-  amp: '&',
-  lt: '<',
-  gt: '>',
-  quot: '"',
-  apos: "'",
-});
-
-/** `Char` of XML 1.0. */
-function isXmlCharacter(code: number): boolean {
-  return (
-    (code >= 0x20 && code <= 0xd7ff) ||
-    code === 0x09 ||
-    code === 0x0a ||
-    code === 0x0d ||
-    (code >= 0xe000 && code <= 0xfffd) ||
-    (code >= 0x10000 && code <= 0x10ffff)
-  );
-}
-
-/** What an attribute value that the scanner accepted means: references resolved, white space normalised. */
-export function unescape(value: string): string {
-  if (value.includes('\n') || value.includes('\t') || value.includes('\r')) {
-    value = value.replaceAll('\r\n', ' ').replace(/[\t\n\r]/g, ' ');
-  }
-  return unescapeText(value);
-}
-
-/** What text that the scanner accepted means: references resolved. */
-export function unescapeText(value: string): string {
-  if (!value.includes('&')) return value;
-  return value.replace(/&(#x[0-9a-fA-F]+|#[0-9]+|[a-z]+);/g, (_, name: string) =>
-    name[0] !== '#'
-      ? ENTITIES[name]!
-      : String.fromCodePoint(name[1] === 'x' ? parseInt(name.slice(2), 16) : parseInt(name.slice(1), 10)),
-  );
-}
