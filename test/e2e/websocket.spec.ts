@@ -443,7 +443,7 @@ describe.each(PLATFORMS)('the WebSocket gateway on %s', (platform) => {
 
   describe('time', () => {
     it('W15, P22: pings an idle connection before its interval is over, and drops one that never answers', async () => {
-      await start();
+      await start({ limits: { authTimeout: 3600 } });
       const client = await RawWebSocket.connect(gateway.wsUrl, ['xmpp'], { autoPong: false });
       client.send(open({ to: 'example.org' }));
       await client.next();
