@@ -101,7 +101,7 @@ describe('what lib takes from outside', () => {
   });
 
   it('is declared as a dependency or as a peer wherever it is loaded at run time', () => {
-    const declared = new Set([...Object.keys(dependencies), ...Object.keys(peerDependencies)]);
+    const declared = new Set(Object.keys({ ...dependencies, ...peerDependencies }));
     expect(offences((_file, specifier, _target, typeOnly) => isPackage(specifier) && !typeOnly && !declared.has(specifier))).toEqual([]);
   });
 

@@ -40,8 +40,17 @@ export function readFolders(): string[] {
     .map((entry) => relative(LIB, join(entry.parentPath, entry.name)).split(sep).join('/'));
 }
 
-export function readManifest(): { dependencies: Record<string, string>; peerDependencies: Record<string, string> } {
-  return JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+export type Manifest = Readonly<
+  Record<'dependencies' | 'peerDependencies' | 'devDependencies' | 'overrides', Readonly<Record<string, string>> | undefined>
+>;
+
+export function readManifest(): Manifest {
+  return JSON.parse(readFileSync(rootFile('package.json'), 'utf8')) as Manifest;
+}
+
+/** The path of a file of the repository. */
+export function rootFile(path: string): string {
+  return join(ROOT, path);
 }
 
 function readImports(path: string, text: string): SourceImport[] {
