@@ -1,5 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { EmbeddedUpstream, XmppModule } from 'nestjs-xmpp';
+import { EmbeddedUpstream, XmppModule, type XmppModuleOptions } from 'nestjs-xmpp';
 import type { SampleConfig } from './config.js';
 import { HealthController } from './health.controller.js';
 import { MetricsController } from './metrics.controller.js';
@@ -11,9 +11,11 @@ export class AppModule {
   static register(config: SampleConfig): DynamicModule {
     const { domains } = config.options;
     const upstream = config.upstream === 'embedded' ? new EmbeddedUpstream({ domains, users: config.users }) : config.upstream;
+    // Whatever XMPP_OPTIONS holds is looked at by forRoot(), option by option.
+    const options: XmppModuleOptions = { ...(config.options as unknown as XmppModuleOptions), upstream };
     return {
       module: AppModule,
-      imports: [XmppModule.forRoot({ ...config.options, domains, upstream }), PageModule.register(config)],
+      imports: [XmppModule.forRoot(options), PageModule.register(config)],
       controllers: [HealthController, MetricsController],
     };
   }

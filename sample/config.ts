@@ -1,4 +1,4 @@
-/** What the environment says, checked. The table in README.md names every variable. */
+/** What the environment says, checked. */
 export interface SampleConfig {
   readonly host: string;
   /** TCP port; 0: any free one. */
@@ -11,7 +11,7 @@ export interface SampleConfig {
   /** Whether the accounts are the well-known ones of the demo, so that the demo page may offer them. */
   readonly demoUsers: boolean;
   /** For `XmppModule.forRoot()`: the sample's own, with `XMPP_OPTIONS` merged over them. */
-  readonly options: Readonly<Record<string, unknown>> & { readonly domains: readonly string[] };
+  readonly options: Readonly<Record<string, unknown>> & { readonly domains: string[] };
 }
 
 /** The environment is wrong. The message is one line for the operator, without secrets. */

@@ -32,8 +32,12 @@ export class WirePane {
 
   /** Whoever scrolled up to read stays there; at the end, the pane stays at the end, whatever its size becomes. */
   #follow(scroller) {
+    let top = 0;
     scroller.addEventListener('scroll', () => {
-      this.#following = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < FOLLOW;
+      // What grows below does not move the top: only a reader moves it up.
+      if (scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < FOLLOW) this.#following = true;
+      else if (scroller.scrollTop < top) this.#following = false;
+      top = scroller.scrollTop;
     });
     new ResizeObserver(() => this.#toEnd()).observe(scroller);
   }
