@@ -29,7 +29,7 @@ export function privateMessage(room: Room, from: Jid, nick: string, message: Sta
   const receiver = room.occupants.get(nick);
   if (!receiver) throw new StanzaError('item-not-found');
   const bare = message
-    .without((child) => child.is('x', XMLNS.mucUser))
+    .mapChildren((child) => (child.is('x', XMLNS.mucUser) ? undefined : child))
     .with({ from: room.jid.withResource(sender.nick).toString() });
   // It tells clients that this is no message from an account (and servers that it gets no carbons).
   const marked = withChild(bare, element('x', { xmlns: XMLNS.mucUser }));

@@ -85,7 +85,7 @@ export function occupantPresence(
   const source = gone === false ? occupant.presence : gone === true ? undefined : gone;
   const role = gone !== false && nick === undefined ? 'none' : occupant.role;
   const base =
-    source?.without((child) => child.is('x', XMLNS.muc) || child.is('x', XMLNS.mucUser)) ??
+    source?.mapChildren((child) => (child.is('x', XMLNS.muc) || child.is('x', XMLNS.mucUser) ? undefined : child)) ??
     Stanza.of(element('presence', { xmlns: NS.client }));
   return withChild(
     base.with({

@@ -252,11 +252,12 @@ export class Room {
     const now = this.server.wallClock();
     const said = withChild(
       message
-        .without(
-          (child) =>
-            child.is('x', XMLNS.mucUser) ||
-            (child.is('stanza-id', XMLNS.stanzaId) && child.attribute('by') === room) ||
-            (child.is('delay', XMLNS.delay) && child.attribute('from') === room),
+        .mapChildren((child) =>
+          child.is('x', XMLNS.mucUser) ||
+          (child.is('stanza-id', XMLNS.stanzaId) && child.attribute('by') === room) ||
+          (child.is('delay', XMLNS.delay) && child.attribute('from') === room)
+            ? undefined
+            : child,
         )
         .with({ from: this.jid.withResource(occupant.nick).toString(), to: undefined }),
       element('stanza-id', { xmlns: XMLNS.stanzaId, by: room, id: randomUUID() }),
