@@ -10,7 +10,7 @@ const LISTENING = /^listening on (http:\/\/\S+)$/m;
 
 /** The sample app's environment variables; see README. */
 export interface SampleEnvironment {
-  readonly HTTP_PLATFORM?: 'express' | 'fastify';
+  readonly HTTP_PLATFORM?: string;
   readonly XMPP_DOMAINS?: string;
   readonly XMPP_UPSTREAM?: string;
   readonly XMPP_USERS?: string;
