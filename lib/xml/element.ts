@@ -1,4 +1,5 @@
 import { js2xml, xml2js, type Attributes, type Element } from 'xml-js';
+import { normalizeLineEnds } from './characters.js';
 import { escapeAttribute } from './escape.js';
 
 export type { Element } from 'xml-js';
@@ -19,6 +20,8 @@ export function writeElement(element: Element): string {
         }
         return escaped;
       },
+      // A parser would read a bare carriage return as a line feed.
+      textFn: (text) => text.replaceAll('\r', '&#13;'),
     },
   );
 }
@@ -34,9 +37,19 @@ function protectText(element: Element): Element {
 
 /** Reads one element as a tree. Only for text that the scanner accepted. */
 export function readElement(xml: string): Element {
-  const { elements } = xml2js(xml, { captureSpacesBetweenElements: true }) as Element;
+  const { elements } = xml2js(normalizeSpace(xml), { captureSpacesBetweenElements: true }) as Element;
   return elements![0]!;
 }
+
+/** What every XML parser does with line ends and, in attribute values, with white space; this one does not. */
+function normalizeSpace(xml: string): string {
+  if (!/[\t\n\r]/.test(xml)) return xml;
+  return normalizeLineEnds(xml).replace(CDATA_OR_TAG, (found) =>
+    found.startsWith('<!') ? found : found.replace(/[\t\n]/g, ' '),
+  );
+}
+
+const CDATA_OR_TAG = /<!\[CDATA\[[^]*?\]\]>|<(?:[^"'>]|"[^"]*"|'[^']*')*>/g;
 
 /** An element of ours: name, attributes (undefined: left out), children (strings are text). */
 export function element(

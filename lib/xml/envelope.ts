@@ -1,6 +1,7 @@
+import { isSpace } from './characters.js';
 import { XmlError } from './error.js';
 import type { Scanner } from './scanner.js';
-import { MAX_BINDINGS, Scope } from './scope.js';
+import { Scope } from './scope.js';
 import { Stanza } from './stanza.js';
 
 /** A document whose root only wraps other elements, such as the `<body/>` of XEP-0124. */
@@ -32,7 +33,6 @@ export function readEnvelope(source: Buffer, scanner: Scanner, inherit: string):
   const declarations = scanner.declarationsOf();
   const children: Stanza[] = [];
   if (!empty) {
-    if (declarations.length > MAX_BINDINGS) throw new XmlError('policy-violation', 'too many namespaces');
     const scope = new Scope(declarations.map(([prefix, uri]) => [prefix, uri === namespace ? inherit : uri] as const));
     for (;;) {
       at = skipSpace(source, at);
@@ -46,10 +46,11 @@ export function readEnvelope(source: Buffer, scanner: Scanner, inherit: string):
       at = end;
     }
     at += 2;
-    if (source.compare(source, nameStart, nameEnd, at, at + nameEnd - nameStart) !== 0) {
+    const closed = at + nameEnd - nameStart;
+    if (!source.subarray(nameStart, nameEnd).equals(source.subarray(at, closed))) {
       throw new XmlError('not-well-formed', 'end tag without its start tag', at);
     }
-    at = skipSpace(source, at + nameEnd - nameStart);
+    at = skipSpace(source, closed);
     if (source[at++] !== 0x3e) throw new XmlError('not-well-formed', 'malformed end tag', at);
   }
   if (skipSpace(source, at) < length) throw new XmlError('not-well-formed', 'something behind the element', at);
@@ -57,9 +58,6 @@ export function readEnvelope(source: Buffer, scanner: Scanner, inherit: string):
 }
 
 function skipSpace(source: Buffer, at: number): number {
-  for (; at < source.length; at++) {
-    const byte = source[at]!;
-    if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) break;
-  }
+  while (at < source.length && isSpace(source[at]!)) at++;
   return at;
 }

@@ -11,8 +11,16 @@ export const MAX_BINDINGS = 31;
 export class Scope {
   private readonly splices = new Map<number, Buffer>();
 
+  /** Of the default namespace, -1 for none. */
+  readonly defaultIndex: number;
+
   constructor(private readonly bindings: readonly (readonly [prefix: string, uri: string])[]) {
     if (bindings.length > MAX_BINDINGS) throw new RangeError(`a scope has at most ${MAX_BINDINGS} bindings`);
+    this.defaultIndex = this.indexOf('');
+  }
+
+  get size(): number {
+    return this.bindings.length;
   }
 
   /** The binding of a prefix ('' for the default namespace), -1 for none. */

@@ -1,3 +1,4 @@
+import { isSpace } from './characters.js';
 import { XmlError } from './error.js';
 import { Scanner, DEFAULT_LIMITS, type ScanLimits } from './scanner.js';
 import { Scope } from './scope.js';
@@ -39,6 +40,8 @@ const enum State {
   Stopped,
 }
 
+/** Bytes of a chunk in which it is likely that an element ends. */
+const LONG = 4096;
 const MARKER = '[CDATA[';
 
 /**
@@ -57,6 +60,12 @@ export class StreamSplitter {
   private pending: Buffer[] = [];
   private pendingBytes = 0;
   private scope: Scope | undefined;
+  /** Qualified name of the root element. */
+  private root = Buffer.alloc(0);
+  /** An XML declaration was there. */
+  private declared = false;
+  /** How often the handler asked to start anew or to stop. */
+  private resets = 0;
   private readonly scanner: Scanner;
 
   constructor(
@@ -68,13 +77,15 @@ export class StreamSplitter {
     this.scanner = new Scanner(limits);
   }
 
-  /** Expects a new stream header, after a restart; what was not yet processed is dropped. */
+  /** Expects a new stream header, after a restart; what was not yet processed, the rest of the chunk at hand too, is dropped. */
   reset(): void {
     this.state = State.Start;
     this.depth = 0;
     this.pending = [];
     this.pendingBytes = 0;
     this.scope = undefined;
+    this.declared = false;
+    this.resets++;
   }
 
   /** Takes no further byte, nor the rest of the chunk at hand. */
@@ -103,6 +114,7 @@ export class StreamSplitter {
 
   private run(chunk: Buffer): void {
     const { length } = chunk;
+    const { resets } = this;
     /** Where the element at hand starts in this chunk; it may have started in an earlier one. */
     let start = 0;
     let i = 0;
@@ -112,6 +124,15 @@ export class StreamSplitter {
         case State.Between: {
           const byte = chunk[i]!;
           if (byte === 0x3c) {
+            // Most elements lie whole in one chunk: the scanner tells where they end.
+            const whole = this.scope && (chunk[length - 1] === 0x3e || length - i > LONG);
+            const end = whole ? this.scanner.tryElement(chunk, i, length, this.scope) : -1;
+            if (end >= 0) {
+              this.deliver(chunk, i, end);
+              if (this.resets !== resets) return;
+              i = end;
+              break;
+            }
             start = i++;
             this.state = State.Open;
           } else if (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) {
@@ -168,11 +189,13 @@ export class StreamSplitter {
           else if (this.scope === undefined) {
             if (this.slash) throw new XmlError('not-well-formed', 'empty stream', i);
             start = this.header(chunk, start, i);
+            if (this.resets !== resets) return;
           } else if (!this.slash) {
             this.depth++;
             this.state = State.Text;
           } else if (this.depth === 0) {
             start = this.element(chunk, start, i);
+            if (this.resets !== resets) return;
           } else {
             this.state = State.Text;
           }
@@ -194,12 +217,15 @@ export class StreamSplitter {
           if (i === length) break;
           i++;
           if (this.depth === 0) {
-            this.stop();
-            this.handler.onClose();
+            this.close(this.take(chunk, start, i));
             return;
           }
-          if (--this.depth === 0) start = this.element(chunk, start, i);
-          else this.state = State.Text;
+          if (--this.depth > 0) {
+            this.state = State.Text;
+            break;
+          }
+          start = this.element(chunk, start, i);
+          if (this.resets !== resets) return;
           break;
         }
         case State.Instruction: {
@@ -207,6 +233,8 @@ export class StreamSplitter {
           if (i === length) break;
           i++;
           const whole = this.take(chunk, start, i);
+          if (this.declared) throw new XmlError('restricted-xml', 'second XML declaration', i);
+          this.declared = true;
           this.scanner.declaration(whole, 0, whole.length);
           this.state = State.Start;
           break;
@@ -258,6 +286,7 @@ export class StreamSplitter {
     const whole = this.take(chunk, start, end);
     scanner.tag(whole, 0, whole.length);
     this.scope = new Scope(scanner.declarationsOf());
+    this.root = Buffer.from(whole.subarray(1, scanner.nameEnd));
     this.state = State.Between;
     this.handler.onHeader({
       name: whole.toString('utf8', scanner.localStart, scanner.nameEnd),
@@ -267,20 +296,33 @@ export class StreamSplitter {
     return end;
   }
 
+  /** An element that came in pieces, or that the scanner would not take whole. */
   private element(chunk: Buffer, start: number, end: number): number {
-    const { scanner } = this;
-    // Most elements lie whole in one chunk: scan them where they are.
-    const inPlace = this.pendingBytes === 0;
-    if (inPlace && end - start > this.maxBytes) throw new XmlError('policy-violation', 'element too large');
-    const source = inPlace ? chunk : this.take(chunk, start, end);
-    const from = inPlace ? start : 0;
-    const to = inPlace ? end : source.length;
-    if (scanner.element(source, from, to, this.scope) !== to) {
-      throw new XmlError('not-well-formed', 'something behind the element', to);
+    const source = this.take(chunk, start, end);
+    if (this.scanner.element(source, 0, source.length, this.scope) !== source.length) {
+      throw new XmlError('not-well-formed', 'something behind the element', end);
     }
-    this.state = State.Between;
-    this.handler.onElement(Stanza.scanned(scanner, source, to, this.scope));
+    this.deliver(source, 0, source.length);
     return end;
+  }
+
+  /** The element that the scanner took last. */
+  private deliver(source: Buffer, start: number, end: number): void {
+    if (end - start > this.maxBytes) throw new XmlError('policy-violation', 'element too large');
+    this.state = State.Between;
+    this.handler.onElement(Stanza.scanned(this.scanner, source, end, this.scope));
+  }
+
+  private close(tag: Buffer): void {
+    const { root } = this;
+    const nameEnd = 2 + root.length;
+    let at = nameEnd;
+    while (at < tag.length && isSpace(tag[at]!)) at++;
+    if (!tag.subarray(2, nameEnd).equals(root) || at !== tag.length - 1) {
+      throw new XmlError('not-well-formed', 'end tag without its start tag');
+    }
+    this.stop();
+    this.handler.onClose();
   }
 }
 

@@ -1,8 +1,9 @@
+import { isSpace, normalizeLineEnds, unescapeAttribute, unescapeText } from './characters.js';
 import { readElement, writeElement, type Element } from './element.js';
 import { XmlError } from './error.js';
 import { escapeAttribute } from './escape.js';
 import { NS } from './namespaces.js';
-import { Scanner, unescape, unescapeText } from './scanner.js';
+import { Scanner } from './scanner.js';
 import { MAX_BINDINGS, Scope } from './scope.js';
 
 /** The three stanzas of RFC 6120, section 8; undefined for any other element. */
@@ -103,7 +104,7 @@ export class Stanza {
     if (!this.found) {
       this.found = new Map();
       for (const [name, value] of this.rawAttributes()) {
-        if (name !== 'xmlns' && !name.startsWith('xmlns:')) this.found.set(name, unescape(value));
+        if (name !== 'xmlns' && !name.startsWith('xmlns:')) this.found.set(name, unescapeAttribute(value));
       }
     }
     return this.found;
@@ -142,11 +143,24 @@ export class Stanza {
     if (this.empty) return '';
     const { source } = this;
     const close = source.lastIndexOf(0x3c, this.end - 1);
-    const inner = source.toString('utf8', this.tagEnd, close);
-    if (!inner.includes('<')) return unescapeText(inner.replaceAll('\r\n', '\n').replaceAll('\r', '\n'));
-    return (this.element.elements ?? [])
-      .map((node) => (node.type === 'text' ? String(node.text) : node.type === 'cdata' ? node.cdata! : ''))
-      .join('');
+    const first = source.indexOf(0x3c, this.tagEnd);
+    if (first === close) return unescapeText(source.toString('utf8', this.tagEnd, close));
+    // Between children and CDATA sections, whose ends are known by the scanner and by their mark.
+    const whole = this.bytes;
+    const children = this.children();
+    let text = '';
+    let at = SHARED.tag(whole, 0, whole.length);
+    for (let next = 0; ; ) {
+      const stop = whole.indexOf(0x3c, at);
+      text += unescapeText(whole.toString('utf8', at, stop));
+      if (whole[stop + 1] === 0x2f) return text;
+      if (whole[stop + 1] === 0x21) {
+        at = whole.indexOf(']]>', stop) + 3;
+        text += normalizeLineEnds(whole.toString('utf8', stop + CDATA_START, at - 3));
+      } else {
+        at = children[next++]!.end;
+      }
+    }
   }
 
   /** A copy with attributes set (or, for undefined, removed); the rest of its bytes stays as it is. */
@@ -231,13 +245,10 @@ export class Stanza {
   }
 }
 
+const CDATA_START = '<![CDATA['.length;
 const ATTRIBUTE = /([^\s=/>"']+)[ \t\r\n]*=[ \t\r\n]*(?:"([^"]*)"|'([^']*)')/g;
 /** For what was accepted before, or is ours: wider than any limit on the way in. */
 const SHARED = new Scanner({ maxDepth: 1024, maxAttributes: 1024, maxNamespaces: MAX_BINDINGS, maxNameBytes: 1024 });
-
-function isSpace(byte: number): boolean {
-  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
-}
 
 function kindOf(source: Buffer, start: number, end: number): StanzaKind {
   const length = end - start;
