@@ -10,15 +10,17 @@ const ROOMS: readonly { readonly name: string; readonly files: RegExp; readonly 
   { name: 'http', files: /^http\//, imports: [] },
   { name: 'port', files: /^upstream\/upstream\.ts$/, imports: ['xml'] },
   { name: 'options', files: /^xmpp\.options\.ts$/, imports: ['port'] },
-  // The kinds of upstream know nothing of the web, of the options of the module, nor of each other's business.
-  { name: 'embedded', files: /^upstream\/embedded\//, imports: ['port', 'clock', 'xml'] },
-  { name: 'tcp', files: /^upstream\/tcp\//, imports: ['port', 'clock', 'xml'] },
-  { name: 'upstream-websocket', files: /^upstream\/websocket\//, imports: ['port', 'clock', 'xml'] },
   {
     name: 'upstreams',
     files: /^upstream\/(?:upstreams|url)\.ts$/,
-    imports: ['embedded', 'tcp', 'upstream-websocket', 'port', 'options', 'clock', 'xml'],
+    imports: ['embedded', 'tcp', 'upstream-websocket', 'connection', 'port', 'options', 'clock', 'xml'],
   },
+  // The kinds of upstream know nothing of the web, of the options of the module, nor of each other's business.
+  { name: 'embedded', files: /^upstream\/embedded\//, imports: ['port', 'clock', 'xml'] },
+  { name: 'tcp', files: /^upstream\/tcp\//, imports: ['connection', 'port', 'clock', 'xml'] },
+  { name: 'upstream-websocket', files: /^upstream\/websocket\//, imports: ['connection', 'port', 'clock', 'xml'] },
+  // What the kinds that dial a server have in common.
+  { name: 'connection', files: /^upstream\/[^/]+\.ts$/, imports: ['port', 'clock', 'xml'] },
   { name: 'session', files: /^session\//, imports: ['upstreams', 'port', 'options', 'clock', 'xml'] },
   // Transports know their protocol and the session; the way back is the Client port that they implement.
   { name: 'websocket', files: /^websocket\//, imports: ['session', 'port', 'http', 'options', 'clock', 'xml'] },
