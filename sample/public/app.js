@@ -24,6 +24,7 @@ tap((frame) => {
   chat.onFrame(frame);
 });
 
+/** Where the endpoints are, and which accounts the page may offer. */
 const demo = await (await fetch('demo.json')).json();
 const chat = new Chat(demo);
 /** @type {import('./chat.js').Contact | undefined} */
@@ -63,6 +64,7 @@ function prefill() {
   const transport = query.get('transport');
   if (transport === 'ws' || transport === 'bosh') form.transport.value = transport;
   const next = form.jid.value === '' ? 'jid' : form.password.value === '' ? 'password' : 'connect';
+  $('connect').disabled = false;
   $(next).focus();
 }
 

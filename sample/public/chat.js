@@ -210,7 +210,7 @@ export class Chat extends EventTarget {
       return `${words} (${condition}${text ? `: ${text}` : ''})`;
     }
     if (code === 1012) return 'the server restarts (WebSocket 1012)';
-    if (code) return `no reason given (${code < 1000 ? 'HTTP' : 'WebSocket'} ${code})`;
+    if (code) return `the connection failed (${code < 1000 ? 'HTTP' : 'WebSocket'} ${code})`;
     return 'the server does not answer';
   }
 
