@@ -13,16 +13,31 @@ export function append(stanza: Stanza, child: string): Stanza {
   return Stanza.parse(text.slice(0, close) + child + text.slice(close));
 }
 
+/** Stanzas that the server stamped: what a stanza says of itself may be a lie. */
+const stamped = new WeakSet<Stanza>();
+
 /**
- * A copy of a message that says when the server took it (XEP-0203); itself if this server said so before.
+ * A copy of a message that says when the server took it (XEP-0203); itself if the server stamped it
+ * before. What somebody else wrote in the server's name is left out.
  * @param from the domain that delays it
  * @param time milliseconds since the epoch
  */
 export function delayed(stanza: Stanza, from: string, time: number): Stanza {
-  const known = stanza
-    .children()
-    .some((child) => child.is('delay', DELAY) && child.attribute('from') === from);
-  if (known) return stanza;
-  const stamp = new Date(time).toISOString();
-  return append(stanza, `<delay xmlns='${DELAY}' from='${escapeAttribute(from)}' stamp='${stamp}'/>`);
+  if (stamped.has(stanza)) return stanza;
+  const honest = stanza.mapChildren((child) => {
+    return child.is('delay', DELAY) && child.attribute('from') === from ? undefined : child;
+  });
+  const copy = append(
+    honest,
+    `<delay xmlns='${DELAY}' from='${escapeAttribute(from)}' stamp='${new Date(time).toISOString()}'/>`,
+  );
+  stamped.add(copy);
+  return copy;
+}
+
+/** A copy with another addressee, which is as old as the stanza is. */
+export function redirected(stanza: Stanza, to: string): Stanza {
+  const copy = stanza.with({ to });
+  if (stamped.has(stanza)) stamped.add(copy);
+  return copy;
 }

@@ -1,6 +1,7 @@
 import { element, NS, Stanza, type Element } from '../../xml/index.js';
 import type { Account } from './account.js';
 import { isCarbonCopy, withoutPrivate } from './carbons.js';
+import { redirected } from './delay.js';
 import { errorAnswer, StanzaError } from './error.js';
 import { Jid } from './jid.js';
 import { XMLNS } from './namespaces.js';
@@ -29,8 +30,9 @@ export class Router {
     const stanza = received.attribute('from') === sender.full ? received : received.with({ from: sender.full });
     try {
       // A full address of somebody online needs no parsing: it is normalised if it is found.
-      const target = address === undefined ? undefined : this.server.resource(address);
+      let target = address === undefined ? undefined : this.server.resource(address);
       const to = target?.jid ?? (address === undefined ? undefined : Jid.parse(address));
+      if (!target && to && !to.isBare) target = this.server.resource(to.toString());
       if (address !== undefined && !to) {
         const answer = errorAnswer(stanza, new StanzaError('jid-malformed'), sender.jid.domain);
         if (answer) sender.deliver(answer);
@@ -236,7 +238,7 @@ export class Router {
     if (stanza.kind === 'message' && type !== 'error') {
       if (isCarbonCopy(stanza) || stanza.attribute('from') === undefined) return;
       if (type === 'groupchat' || type === 'headline') this.bounce(stanza, resource, 'recipient-unavailable');
-      else this.route(stanza.with({ to: resource.account.bare }));
+      else this.route(redirected(stanza, resource.account.bare));
     } else if (stanza.kind === 'iq' && (type === 'get' || type === 'set') && stanza.attribute('from') !== undefined) {
       this.bounce(stanza, resource, 'service-unavailable');
     }
