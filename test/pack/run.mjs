@@ -44,7 +44,9 @@ async function within(promise, what) {
 }
 
 async function pack(directory) {
-  const [packed] = JSON.parse(await npm(ROOT, 'pack', '--silent', '--json', '--pack-destination', directory));
+  // By itself, so that nothing of what it prints stands before the JSON.
+  await npm(ROOT, 'run', '--silent', 'prepack');
+  const [packed] = JSON.parse(await npm(ROOT, 'pack', '--ignore-scripts', '--json', '--pack-destination', directory));
   const files = packed.files.map(({ path }) => path);
   const strangers = files.filter((path) => !PUBLISHED.test(path));
   if (strangers.length > 0) throw new Error(`the tarball holds what nobody needs: ${strangers.join(', ')}`);
