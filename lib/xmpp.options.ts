@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { XmppUpstream } from './upstream/upstream.js';
 
 /** Injection token of the validated options. */
@@ -67,8 +68,22 @@ export interface LimitOptions {
 }
 
 export interface HostMetaOptions {
-  /** Public base URL, such as `https://chat.example.org`; none: derived from the request. */
-  url: string | undefined;
+  /** Public base URL, such as `https://chat.example.org`, or one for each domain; none: derived from the request. */
+  url: string | Record<string, string> | undefined;
+  /**
+   * Seconds that the whole answer holds (XEP-0487). With this and the four below, clients are told
+   * that they need no other discovery; all of them or none, and `url` with `https:`.
+   */
+  ttl: number | undefined;
+  /** IP addresses of the endpoints. */
+  ips: string[] | undefined;
+  /** Server name for TLS. */
+  sni: string | undefined;
+  /** As of SRV records (RFC 2782). */
+  priority: number | undefined;
+  weight: number | undefined;
+  /** base64 of SHA-256 hashes of public keys to trust (RFC 7469). */
+  pins: string[] | undefined;
 }
 
 /** The options after validation: every one has a value. */
@@ -133,9 +148,32 @@ const RULES = {
   'limits.maxBufferedBytes': integer(1_048_576, 16_384, 1_073_741_824, 'bytes'),
   'hostMeta.url': {
     default: undefined,
-    allowed: 'an http: or https: URL',
-    read: (value) => (typeof value === 'string' && isWebUrl(value) ? value.replace(/\/+$/, '') : undefined),
+    allowed: 'an http: or https: URL, or an object with one for each domain',
+    read: (value) => {
+      if (typeof value === 'string') return webUrl(value);
+      if (typeof value !== 'object' || value === null) return undefined;
+      const entries = Object.entries(value).map(([domain, url]) => [domain.toLowerCase(), webUrl(url)] as const);
+      return entries.every(([, url]) => url !== undefined) ? (Object.fromEntries(entries) as Record<string, string>) : undefined;
+    },
+  } satisfies Rule<string | Record<string, string> | undefined>,
+  'hostMeta.ttl': optional(integer(0, 1, 604_800, 'seconds')),
+  'hostMeta.ips': {
+    default: undefined,
+    allowed: 'a list of at least one IP address',
+    read: (value) => (isList(value) && value.every((item) => isIP(item) > 0) ? value : undefined),
+  } satisfies Rule<string[] | undefined>,
+  'hostMeta.sni': {
+    default: undefined,
+    allowed: 'a host name',
+    read: (value) => (typeof value === 'string' && /^[A-Za-z0-9.-]{1,253}$/.test(value) ? value : undefined),
   } satisfies Rule<string | undefined>,
+  'hostMeta.priority': optional(integer(0, 0, 65_535, 'as of SRV records')),
+  'hostMeta.weight': optional(integer(0, 0, 65_535, 'as of SRV records')),
+  'hostMeta.pins': {
+    default: undefined,
+    allowed: 'a list of base64 SHA-256 hashes',
+    read: (value) => (isList(value) && value.every((item) => /^[A-Za-z0-9+/]{43}=$/.test(item)) ? value : undefined),
+  } satisfies Rule<string[] | undefined>,
   'origins': {
     default: ['*'],
     allowed: "'*' or a list of origins such as https://app.example.org",
@@ -183,7 +221,22 @@ export function resolveOptions(options: XmppModuleOptions): ResolvedOptions {
   if (complete.websocket.path === complete.bosh.path) {
     throw new XmppOptionsError('bosh.path', complete.bosh.path, 'another path than websocket.path');
   }
+  checkHostMeta(complete);
   return complete;
+}
+
+/** XEP-0487 promises that no other discovery is needed, so half of it would lead clients astray. */
+function checkHostMeta({ hostMeta, domains }: ResolvedOptions): void {
+  const { url, ttl } = hostMeta;
+  const parts = ['ttl', 'ips', 'sni', 'priority', 'weight'] as const;
+  const missing = parts.find((part) => hostMeta[part] === undefined);
+  const urls = typeof url === 'object' ? domains.map((domain) => url[domain]) : [url];
+  if (parts.some((part) => hostMeta[part] !== undefined)) {
+    if (missing) throw new XmppOptionsError(`hostMeta.${missing}`, undefined, `a value, together with ${parts.join(', ')}`);
+    if (!urls.every((each) => each?.startsWith('https:'))) {
+      throw new XmppOptionsError('hostMeta.url', url, `an https: URL, together with hostMeta.ttl ${ttl}`);
+    }
+  }
 }
 
 function rejectUnknown(options: object): void {
@@ -261,8 +314,18 @@ function oneOf<const T extends string>(standard: T, values: readonly T[]): Rule<
   };
 }
 
-function isWebUrl(value: string): boolean {
-  return URL.canParse(value) && /^https?:$/.test(new URL(value).protocol);
+function optional<T>(rule: Rule<T>): Rule<T | undefined> {
+  return { ...rule, default: undefined };
+}
+
+function isList(value: unknown): value is string[] {
+  return Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === 'string');
+}
+
+/** Without slashes at its end; undefined if it is none. */
+function webUrl(value: unknown): string | undefined {
+  if (typeof value !== 'string' || !URL.canParse(value)) return undefined;
+  return /^https?:$/.test(new URL(value).protocol) ? value.replace(/\/+$/, '') : undefined;
 }
 
 function isOrigin(value: unknown): boolean {

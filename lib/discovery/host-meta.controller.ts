@@ -28,11 +28,11 @@ export class HostMetaController {
     reply.hijack?.(); // Fastify: the reply is ours
     const response = reply.raw ?? reply;
     const found = links(request.raw ?? request, this.options);
-    const body = Buffer.from(json ? jrd(found) : xrd(found));
+    const body = Buffer.from(json ? jrd(found, this.options) : xrd(found));
     // Web clients of any origin may read these two files (XEP-0156, section 3), and no others.
     response.setHeader('Access-Control-Allow-Origin', '*');
     response.setHeader('Vary', 'Host, Accept');
-    response.setHeader('Cache-Control', 'max-age=3600');
+    response.setHeader('Cache-Control', `max-age=${this.options.hostMeta.ttl ?? 3600}`);
     response.writeHead(200, {
       'Content-Type': json ? 'application/json; charset=utf-8' : 'application/xrd+xml; charset=utf-8',
       'Content-Length': body.length,

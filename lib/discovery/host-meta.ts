@@ -15,7 +15,7 @@ export interface Link {
 
 /** Where this app's endpoints are, seen from the client that asks. One link of each kind. */
 export function links(request: IncomingMessage, options: ResolvedOptions): Link[] {
-  const base = options.hostMeta.url ?? requestedBase(request, options);
+  const base = configuredBase(request, options) ?? requestedBase(request, options);
   return [
     { rel: WEBSOCKET, href: base.replace(/^http/, 'ws') + options.websocket.path },
     { rel: BOSH, href: base + options.bosh.path },
@@ -34,9 +34,19 @@ export function xrd(found: readonly Link[]): string {
   return `<?xml version="1.0" encoding="UTF-8"?>\n${xml}\n`;
 }
 
-/** RFC 6415, section 3. */
-export function jrd(found: readonly Link[]): string {
-  return JSON.stringify({ links: found });
+/** RFC 6415, section 3; with what XEP-0487 adds where the operator gave all that it needs. */
+export function jrd(found: readonly Link[], { hostMeta }: ResolvedOptions): string {
+  const { ttl, ips, sni, priority, weight, pins } = hostMeta;
+  if (ttl === undefined) return JSON.stringify({ links: found });
+  const xmpp = { ttl, ...(pins && { 'public-key-pins-sha-256': pins }) };
+  return JSON.stringify({ xmpp, links: found.map((link) => ({ ...link, ips, priority, weight, sni })) });
+}
+
+function configuredBase(request: IncomingMessage, { hostMeta, domains }: ResolvedOptions): string | undefined {
+  const { url } = hostMeta;
+  if (typeof url !== 'object') return url;
+  const name = /^[^:]*/.exec(request.headers.host ?? '')![0].toLowerCase();
+  return url[name] ?? url[domains[0]!];
 }
 
 /**

@@ -96,4 +96,32 @@ describe.each(PLATFORMS)('discovery on %s', (platform) => {
       'urn:xmpp:alt-connections:xbosh': 'https://chat.example.org/http-bind',
     });
   });
+
+  it('D7: adds what XEP-0487 needs where the operator gave all of it, and nothing of it otherwise', async () => {
+    const url = 'https://chat.example.org';
+    const all = { ttl: 300, ips: ['192.0.2.1', '2001:db8::1'], sni: 'chat.example.org', priority: 10, weight: 50 };
+    gateway = await startGateway(platform, { hostMeta: { url, ...all, pins: [`${'A'.repeat(43)}=`] } });
+    const { headers, text } = await get(`${gateway.url}/.well-known/host-meta.json`);
+    const { xmpp, links: found } = JSON.parse(text);
+    expect(xmpp).toEqual({ 'ttl': 300, 'public-key-pins-sha-256': [`${'A'.repeat(43)}=`] });
+    const { ttl: _, ...each } = all;
+    expect(found).toEqual([
+      { rel: 'urn:xmpp:alt-connections:websocket', href: 'wss://chat.example.org/xmpp-websocket', ...each },
+      { rel: 'urn:xmpp:alt-connections:xbosh', href: 'https://chat.example.org/http-bind', ...each },
+    ]);
+    expect(headers['cache-control']).toBe('max-age=300');
+    await expect(startGateway(platform, { hostMeta: { url, ttl: 300 } })).rejects.toThrow('option hostMeta.ips is undefined');
+    await expect(startGateway(platform, { hostMeta: { ...all, url: 'http://chat.example.org' } })).rejects.toThrow('hostMeta.url');
+  });
+
+  it('D5: answers each domain with its own URL where the operator gave one for each', async () => {
+    gateway = await startGateway(platform, {
+      hostMeta: { url: { 'example.org': 'https://one.example.org', 'example.net': 'https://two.example.net' } },
+    });
+    const base = async (host: string) =>
+      links((await get(`${gateway.url}/.well-known/host-meta`, { host })).text)['urn:xmpp:alt-connections:xbosh'];
+    expect(await base('example.org')).toBe('https://one.example.org/http-bind');
+    expect(await base('example.net:443')).toBe('https://two.example.net/http-bind');
+    expect(await base('elsewhere.example')).toBe('https://one.example.org/http-bind');
+  });
 });
