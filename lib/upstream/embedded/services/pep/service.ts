@@ -271,7 +271,8 @@ export class PepService implements EmbeddedService {
 
   /** @throws {StanzaError} item-not-found */
   private node(owner: string, request: Stanza): Node {
-    const node = this.accounts.get(owner)?.get(nodeName(request));
+    const name = nodeName(request);
+    const node = this.accounts.get(owner)?.get(name);
     if (!node) throw new StanzaError('item-not-found');
     return node;
   }
