@@ -1,0 +1,107 @@
+import type { Writable } from 'node:stream';
+import type { Stanza } from '../../xml/index.js';
+
+/** Up to so many bytes a stanza is copied into one buffer with its neighbours; a larger one is written where it lies. */
+const COPIED_BYTES = 4096;
+
+/**
+ * What waits to be written: before there is a connection, and then until the end of the tick, so
+ * that all stanzas of one tick make one write.
+ */
+export class Outbox {
+  private queue: Stanza[] = [];
+  private queuedBytes = 0;
+  private scheduled = false;
+  private socket: Writable | undefined;
+
+  /** Bytes that were not handed to the operating system yet. */
+  get bytes(): number {
+    return this.queuedBytes + (this.socket?.writableLength ?? 0);
+  }
+
+  get empty(): boolean {
+    return this.queue.length === 0;
+  }
+
+  push(stanza: Stanza): void {
+    this.queue.push(stanza);
+    this.queuedBytes += stanza.byteLength;
+    if (this.socket !== undefined) this.schedule();
+  }
+
+  /** Stanzas go to `socket` from now on, those that wait at the end of this tick. */
+  attach(socket: Writable): void {
+    this.socket = socket;
+    if (this.queue.length > 0) this.schedule();
+  }
+
+  /** Writes what waits, and `last` behind it. */
+  finish(last?: string, written?: () => void): void {
+    const { socket } = this;
+    if (!socket) return;
+    socket.cork();
+    this.flush();
+    if (last !== undefined) socket.write(last, written);
+    socket.uncork();
+  }
+
+  /** Writes nothing more, and forgets what waits. */
+  detach(): void {
+    this.socket = undefined;
+    this.queue = [];
+    this.queuedBytes = 0;
+  }
+
+  private schedule(): void {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    process.nextTick(flushLater, this);
+  }
+
+  /** @internal */
+  flushScheduled(): void {
+    this.scheduled = false;
+    this.flush();
+  }
+
+  private flush(): void {
+    const { queue, socket } = this;
+    if (queue.length === 0 || !socket) return;
+    this.queue = [];
+    this.queuedBytes = 0;
+    if (queue.length === 1 && queue[0]!.byteLength <= COPIED_BYTES) {
+      socket.write(queue[0]!.bytes);
+      return;
+    }
+    const pieces = assemble(queue);
+    if (pieces.length === 1) {
+      socket.write(pieces[0]);
+      return;
+    }
+    socket.cork();
+    for (const piece of pieces) socket.write(piece);
+    socket.uncork();
+  }
+}
+
+function flushLater(outbox: Outbox): void {
+  outbox.flushScheduled();
+}
+
+/** Small neighbours as one buffer, large stanzas as they are. */
+function assemble(queue: readonly Stanza[]): Buffer[] {
+  const pieces: Buffer[] = [];
+  for (let at = 0; at < queue.length; ) {
+    if (queue[at]!.byteLength > COPIED_BYTES) {
+      queue[at++]!.pushTo(pieces);
+      continue;
+    }
+    let end = at;
+    let size = 0;
+    for (; end < queue.length && queue[end]!.byteLength <= COPIED_BYTES; end++) size += queue[end]!.byteLength;
+    const block = Buffer.allocUnsafe(size);
+    for (let offset = 0; at < end; at++) offset = queue[at]!.writeTo(block, offset);
+    pieces.push(block);
+  }
+  return pieces;
+}

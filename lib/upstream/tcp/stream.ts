@@ -1,0 +1,391 @@
+import { connect, type Socket } from 'node:net';
+import { Logger } from '@nestjs/common';
+import { Timeout } from '../../clock.js';
+import { escapeAttribute, NS, StreamSplitter, XmlError, type SplitterHandler, type SplitterHeader, type Stanza } from '../../xml/index.js';
+import { CLOSE_TIMEOUT, MAX_WAITING_BYTES } from '../connection.js';
+import { describeFailure } from '../failure.js';
+import { seeOtherHost, streamError, streamErrorCondition } from '../stream-error.js';
+import { hasFeatures, readStreamHeader } from '../stream-header.js';
+import type { StreamHeader, UpstreamEnd, UpstreamHandler, UpstreamRequest, UpstreamStream } from '../upstream.js';
+import type { TcpSettings } from './options.js';
+import { Outbox } from './outbox.js';
+import { proxyHeader } from './proxy-protocol.js';
+import { hangUp } from './hang-up.js';
+import { STARTTLS, StartTls } from './starttls.js';
+import { DEFAULT_PORT, defaultStartTls, parseHost, showTarget, type StartTlsPolicy, type Target } from './target.js';
+import type { TlsClient } from './tls.js';
+
+const enum Phase {
+  /** No connection that XML could be sent on: name look-up, TCP, TLS handshake. */
+  Dialing,
+  /** Our header is sent; the server's header and its first element are awaited. */
+  Opening,
+  Open,
+  /** Our `</stream:stream>` is sent, the server's is awaited. */
+  Closing,
+  /** The connection is being cut; `onEnd` is still to come. */
+  Cutting,
+  Ended,
+}
+
+const MAX_HOPS = 3;
+const KEEP_ALIVE_DELAY = 60_000;
+const FOOTER = '</stream:stream>';
+
+/** One stream to an XMPP server over TCP, from the first look for the server on. */
+export class TcpStream implements UpstreamStream, SplitterHandler {
+  secure = false;
+
+  private phase = Phase.Dialing;
+  private socket: Socket | undefined;
+  /** The connection, with TLS where it is due, stands: XML was sent on it. */
+  private established = false;
+  private target!: Target;
+  private starttls!: StartTls;
+  /** Nothing of the stream may be done without TLS. */
+  private mustSecure = false;
+  private header: StreamHeader;
+  /** The server's, until its first element shows that the stream is of use. */
+  private answer: StreamHeader = {};
+  private paused = false;
+  /** `send()` returned false. */
+  private blocked = false;
+  private closeWhenOpen = false;
+  private hops = 0;
+  private waitingFor = '';
+  private readonly failures: string[] = [];
+  private targets: Target[] = [];
+  private readonly patience: Timeout;
+  private readonly splitter: StreamSplitter;
+  private readonly outbox = new Outbox();
+
+  constructor(
+    private readonly request: UpstreamRequest,
+    private readonly handler: UpstreamHandler,
+    private readonly settings: TcpSettings,
+    private readonly tls: TlsClient,
+  ) {
+    this.header = request.header;
+    this.patience = new Timeout(settings.clock, () => this.timedOut());
+    this.splitter = new StreamSplitter(this, settings.maxStanzaBytes, settings.scanLimits);
+  }
+
+  /** Tries the targets one after the other until the stream is open. */
+  start(targets: Target[] | Promise<Target[]>): void {
+    if (Array.isArray(targets)) {
+      this.targets = targets;
+      return this.dialNext();
+    }
+    this.wait('the SRV records', this.settings.connectTimeout);
+    targets.then(
+      (found) => {
+        if (this.phase !== Phase.Dialing) return;
+        this.targets = found;
+        this.dialNext();
+      },
+      (error: unknown) => {
+        if (this.phase === Phase.Dialing) this.end('failed', describeFailure(error));
+      },
+    );
+  }
+
+  // From the session.
+
+  send(stanza: Stanza): boolean {
+    if (this.phase > Phase.Open) return true;
+    const { outbox } = this;
+    if (this.phase !== Phase.Open && outbox.bytes > MAX_WAITING_BYTES) {
+      this.cut('failed', 'too much was sent before the stream was open');
+      return true;
+    }
+    outbox.push(stanza);
+    if (outbox.bytes <= this.settings.highWaterMark) return true;
+    this.blocked = true;
+    return false;
+  }
+
+  /** Before the stream is open, this only replaces the header that it will be opened with. */
+  restart(header: StreamHeader): void {
+    this.header = header;
+    if (this.phase !== Phase.Open) return;
+    this.splitter.reset();
+    this.wait('the new stream header', this.settings.openTimeout);
+    this.outbox.finish(this.openingTag(header.from));
+  }
+
+  pause(): void {
+    this.paused = true;
+    if (this.phase === Phase.Open) this.socket!.pause();
+  }
+
+  resume(): void {
+    this.paused = false;
+    if (this.phase === Phase.Open) this.socket!.resume();
+  }
+
+  /** What the server still sends until it has closed the stream, too, is passed on. */
+  close(): void {
+    if (this.phase === Phase.Open) {
+      this.phase = Phase.Closing;
+      this.socket!.resume();
+      this.wait('the server to take what was sent', CLOSE_TIMEOUT);
+      // The connection stays open in both directions: a server may drop what it has to say when it sees it half closed.
+      this.outbox.finish(FOOTER, () => {
+        if (this.phase === Phase.Closing) this.wait('', CLOSE_TIMEOUT);
+      });
+    } else if (this.phase < Phase.Open) {
+      if (this.outbox.empty) this.cut('closed');
+      else this.closeWhenOpen = true;
+    }
+  }
+
+  abort(): void {
+    if (this.phase < Phase.Open) return this.cut('aborted');
+    if (this.phase > Phase.Closing) return;
+    this.phase = Phase.Cutting;
+    this.splitter.stop();
+    this.outbox.finish();
+    this.wait('', CLOSE_TIMEOUT);
+    // Reading on, and dropping what comes: closing with unread data would reset the connection, and lose what was sent.
+    this.socket!.resume();
+    this.socket!.end();
+  }
+
+  // From the connection.
+
+  private dialNext(): void {
+    const target = this.targets.shift();
+    if (target) return this.dial(target);
+    this.end('failed', this.failures.join('; '));
+  }
+
+  private dial(target: Target): void {
+    const { host, port } = target;
+    this.target = target;
+    this.phase = Phase.Dialing;
+    this.secure = false;
+    this.established = false;
+    const policy: StartTlsPolicy = this.settings.starttls ?? defaultStartTls(host);
+    this.starttls = new StartTls(policy);
+    this.mustSecure = target.tls === 'direct' || policy === 'required';
+    this.wait('a connection', this.settings.connectTimeout);
+    const socket = connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_DELAY });
+    socket.once('connect', () => {
+      if (this.socket !== socket) return;
+      const { proxyProtocol } = this.settings;
+      if (proxyProtocol) {
+        const server = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? port };
+        socket.write(proxyHeader(proxyProtocol, this.request.client, server));
+      }
+      if (target.tls === 'direct') this.beginTls(socket);
+      else this.openStream();
+    });
+    this.attach(socket);
+  }
+
+  private beginTls(clear: Socket): void {
+    this.phase = Phase.Dialing;
+    this.established = false;
+    this.splitter.stop();
+    this.wait('the TLS handshake', this.settings.handshakeTimeout);
+    const socket = this.tls.start(clear, this.request.domain, this.target.tls === 'direct');
+    socket.once('secureConnect', () => {
+      if (this.socket !== socket) return;
+      this.secure = true;
+      this.openStream();
+    });
+    this.attach(socket);
+  }
+
+  private openStream(): void {
+    this.phase = Phase.Opening;
+    this.established = true;
+    this.splitter.reset();
+    this.wait('the stream to open', this.settings.openTimeout);
+    // Who the client is, is nobody's business before TLS (RFC 6120, section 4.7.1).
+    this.socket!.write(this.openingTag(this.mustSecure && !this.secure ? undefined : this.header.from));
+  }
+
+  private openingTag(from: string | undefined): string {
+    const { lang } = this.header;
+    let tag = `<?xml version='1.0'?><stream:stream xmlns='${NS.client}' xmlns:stream='${NS.streams}'`;
+    tag += ` to='${escapeAttribute(this.request.domain)}'`;
+    if (from) tag += ` from='${escapeAttribute(from)}'`;
+    tag += ` version='1.0'`;
+    if (lang) tag += ` xml:lang='${escapeAttribute(lang)}'`;
+    return `${tag}>`;
+  }
+
+  /** From now on this is the connection; what the one before still says goes unheard. */
+  private attach(socket: Socket): void {
+    this.socket = socket;
+    socket.on('data', (chunk: Buffer) => {
+      if (this.socket === socket) this.received(chunk);
+    });
+    socket.on('drain', () => {
+      if (this.socket === socket) this.drained();
+    });
+    const lost = (message: string): void => {
+      if (this.socket === socket) this.lost(message);
+    };
+    socket.on('error', (error) => lost(describeFailure(error)));
+    socket.on('end', () => lost(`the server closed the connection${this.splitter.incomplete ? ' in the middle of an element' : ''}`));
+    socket.on('close', () => lost('the connection is closed'));
+  }
+
+  private received(chunk: Buffer): void {
+    try {
+      this.splitter.push(chunk);
+    } catch (error) {
+      if (error instanceof XmlError) return this.violated(error.condition, error.message);
+      // A fault of ours must not end the process, and thereby all other streams.
+      new Logger('XmppUpstream').error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+      this.violated('undefined-condition', 'internal error');
+    }
+  }
+
+  private drained(): void {
+    if (!this.blocked || this.phase !== Phase.Open || this.outbox.bytes > this.settings.highWaterMark) return;
+    this.blocked = false;
+    this.handler.onDrain();
+  }
+
+  private lost(message: string): void {
+    switch (this.phase) {
+      case Phase.Dialing:
+      case Phase.Opening:
+        return this.giveUp(message);
+      case Phase.Closing:
+        // The stream is over either way, if only what was sent has left.
+        return this.end(this.outbox.bytes === 0 ? 'closed' : 'failed', message);
+      case Phase.Cutting:
+        return this.end('aborted', this.outbox.bytes === 0 ? undefined : message);
+      default:
+        return this.end('failed', message);
+    }
+  }
+
+  private timedOut(): void {
+    if (this.phase === Phase.Closing || this.phase === Phase.Cutting) return this.lost('the server did not close the connection');
+    // We do not read: the server is not to blame.
+    if (this.phase === Phase.Open && this.paused) return this.wait(this.waitingFor, this.settings.openTimeout);
+    this.lost(`waited too long for ${this.waitingFor}`);
+  }
+
+  private wait(what: string, ms: number): void {
+    this.waitingFor = what;
+    this.patience.start(ms);
+  }
+
+  // From the splitter.
+
+  onHeader({ name, namespace, attributes }: SplitterHeader): void {
+    if (name !== 'stream' || namespace !== NS.streams) return this.violated('invalid-namespace', 'no stream header');
+    const header = readStreamHeader(attributes);
+    if (this.phase === Phase.Open) {
+      this.patience.stop();
+      this.handler.onOpen(header);
+    } else if (this.phase === Phase.Opening) {
+      this.answer = header;
+      if (hasFeatures(header)) return;
+      if (this.mustSecure && !this.secure) return this.giveUp('the server does not know STARTTLS, which is required');
+      this.opened();
+    }
+  }
+
+  onElement(stanza: Stanza): void {
+    if (this.phase < Phase.Open) return this.negotiate(stanza);
+    if (stanza.namespace === NS.streams && seeOtherHost(stanza) !== undefined) {
+      // To be followed by us alone, and it is too late for that: what the client sent is gone.
+      return this.violated(undefined, 'the server redirects a stream that is already open');
+    }
+    this.handler.onStanza(stanza);
+  }
+
+  onClose(): void {
+    if (this.phase < Phase.Open) return this.giveUp('the server closed the stream');
+    if (this.phase === Phase.Open) this.outbox.finish(FOOTER);
+    this.end('closed');
+  }
+
+  /** The first elements of a connection, up to the stream that the session gets to see. */
+  private negotiate(element: Stanza): void {
+    if (element.is('error', NS.streams)) {
+      const other = seeOtherHost(element);
+      if (other !== undefined) return this.redirect(other);
+      if (this.mustSecure && !this.secure) return this.giveUp(`stream error ${streamErrorCondition(element)} before TLS`);
+      return this.opened(element);
+    }
+    const step = this.secure ? 'clear' : this.starttls.next(element);
+    if (step === 'clear') return this.opened(element);
+    if (step === 'begin') return this.beginTls(this.socket!);
+    if (step !== 'request') return this.giveUp(step.failure);
+    this.wait('an answer to STARTTLS', this.settings.openTimeout);
+    this.socket!.write(STARTTLS);
+  }
+
+  private opened(first?: Stanza): void {
+    const socket = this.socket!;
+    this.phase = Phase.Open;
+    this.patience.stop();
+    this.outbox.attach(socket);
+    if (this.paused) socket.pause();
+    this.handler.onOpen(this.answer);
+    if (first && this.phase < Phase.Cutting) this.handler.onStanza(first);
+    if (this.closeWhenOpen) this.close();
+  }
+
+  /** `see-other-host` (RFC 6120, section 4.9.3.19): nothing of the session was sent yet, so we follow, if we may. */
+  private redirect(where: string): void {
+    const other = parseHost(where);
+    const { tls } = this.target;
+    const port = other?.port ?? DEFAULT_PORT[tls];
+    const allowed = this.settings.redirects.some((may) => may.host === other?.host && (may.port ?? port) === port);
+    if (!other || !allowed) return this.giveUp('the server redirects to a host that is not allowed');
+    if (++this.hops > MAX_HOPS) return this.giveUp(`the server redirects more than ${MAX_HOPS} times`);
+    this.drop();
+    this.dial({ host: other.host, port, tls });
+  }
+
+  // The end.
+
+  /** This target is of no use: the next one. */
+  private giveUp(message: string): void {
+    this.failures.push(`${showTarget(this.target)}: ${message}`);
+    this.drop();
+    this.dialNext();
+  }
+
+  /** The server broke a rule: it is told, and the stream is over. */
+  private violated(condition: string | undefined, message: string): void {
+    const { socket } = this;
+    const farewell = (condition === undefined ? '' : streamError(condition)) + FOOTER;
+    if (this.phase === Phase.Open) this.outbox.finish(farewell);
+    else if (this.phase === Phase.Opening) socket!.write(farewell);
+    this.lost(condition === undefined ? message : `${condition}: ${message}`);
+  }
+
+  /** Ends a stream of which nothing is to be kept; the session learns of it in the next tick. */
+  private cut(reason: UpstreamEnd['reason'], message?: string): void {
+    this.phase = Phase.Cutting;
+    this.drop();
+    process.nextTick(() => this.end(reason, message));
+  }
+
+  private drop(): void {
+    const { socket } = this;
+    this.patience.stop();
+    this.splitter.stop();
+    this.socket = undefined;
+    if (!this.established) socket?.destroy();
+    else if (socket) hangUp(socket, this.settings.clock);
+  }
+
+  private end(reason: UpstreamEnd['reason'], message?: string): void {
+    if (this.phase === Phase.Ended) return;
+    this.phase = Phase.Ended;
+    this.drop();
+    this.outbox.detach();
+    this.handler.onEnd(message === undefined ? { reason } : { reason, message });
+  }
+}

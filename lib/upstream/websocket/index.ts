@@ -1,0 +1,1 @@
+export { WebSocketUpstream, type WebSocketUpstreamOptions } from './upstream.js';
