@@ -12,6 +12,7 @@ export {
 export {
   XmppEvents,
   XmppSessionService,
+  type Destinations,
   type EndReason,
   type SessionEnd,
   type StreamCondition,

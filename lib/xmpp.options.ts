@@ -12,6 +12,11 @@ export interface XmppModuleOptions {
   upstream?: XmppUpstream | string | ((domain: string) => XmppUpstream | string);
   /** `server`: BOSH is taken before the host's router, past its guards and middleware. Default: `router`. */
   ingress?: 'router' | 'server';
+  /**
+   * `strip`: channel binding is not offered to clients, since their channel ends here, not at the server.
+   * `pass`: it is, for clients that know what they do. Default: `strip`.
+   */
+  channelBinding?: 'strip' | 'pass';
   websocket?: Partial<WebSocketOptions>;
   bosh?: Partial<BoshOptions>;
   shared?: Partial<SharedOptions>;
@@ -47,6 +52,8 @@ export interface BoshOptions {
   maxpause: number;
   /** Bytes; a larger body is answered with 413 and `policy-violation`. */
   maxBodyBytes: number;
+  /** What empty requests that come too fast lead to (XEP-0124, section 11): `tolerant` slows the client down first, `strict` is the letter of the rule. */
+  overactivity: 'tolerant' | 'strict';
 }
 
 export interface SharedOptions {
@@ -91,6 +98,7 @@ export interface ResolvedOptions {
   readonly domains: readonly string[];
   readonly upstream: XmppUpstream | string | ((domain: string) => XmppUpstream | string);
   readonly ingress: 'router' | 'server';
+  readonly channelBinding: 'strip' | 'pass';
   readonly websocket: Readonly<WebSocketOptions>;
   readonly bosh: Readonly<BoshOptions>;
   readonly shared: Readonly<SharedOptions>;
@@ -125,6 +133,7 @@ interface Rule<T> {
 /** Every option once. `read` returns undefined for a value that is not allowed. */
 const RULES = {
   'ingress': oneOf('router', ['router', 'server']),
+  'channelBinding': oneOf('strip', ['strip', 'pass']),
   'websocket.path': path('/xmpp-websocket'),
   'websocket.pingInterval': number(30, 0, 3600, 'seconds'),
   'websocket.maxFrameBytes': integer(262_144, 1024, 67_108_864, 'bytes'),
@@ -136,6 +145,7 @@ const RULES = {
   'bosh.polling': integer(5, 0, 300, 'seconds'),
   'bosh.maxpause': integer(120, 0, 3600, 'seconds'),
   'bosh.maxBodyBytes': integer(262_144, 1024, 67_108_864, 'bytes'),
+  'bosh.overactivity': oneOf('tolerant', ['tolerant', 'strict']),
   'shared.enabled': boolean(true),
   'shared.minKeyLength': integer(16, 8, 256, 'characters'),
   'shared.maxClients': integer(16, 1, 1000, 'clients'),

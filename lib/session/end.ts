@@ -19,6 +19,8 @@ export type EndReason =
   | 'auth-timeout'
   /** The app ended it. */
   | 'terminated'
+  /** The client was sent elsewhere. */
+  | 'moved'
   /** This process goes down. */
   | 'shutdown';
 

@@ -3,4 +3,4 @@ export type { EndReason, SessionEnd, StreamCondition } from './end.js';
 export { XmppEvents, type XmppEventMap, type XmppEventName } from './events.js';
 export { Admission, Place, SessionRefused, type AdmissionLimits } from './limits.js';
 export { Session, type Traffic, type XmppSession } from './session.js';
-export { unguessable, XmppSessionService } from './session.service.js';
+export { unguessable, XmppSessionService, type Destinations } from './session.service.js';

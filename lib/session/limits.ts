@@ -21,6 +21,8 @@ export class SessionRefused extends Error {
     readonly status: 400 | 403 | 429 | 503,
     /** Seconds after which it may try again, for `Retry-After`. */
     readonly retryAfter?: number,
+    /** Where it is to go instead. */
+    readonly uri?: string,
   ) {
     super(message);
   }

@@ -115,18 +115,20 @@ export class Negotiation {
  * the stream (RFC 7395, section 3.9; XEP-0206, section 4), channel binding, whose channel ends
  * here, and EXTERNAL, whose certificate would be ours.
  */
-export function passableFeatures(features: Stanza): Stanza {
+export function passableFeatures(features: Stanza, channelBinding: 'strip' | 'pass' = 'strip'): Stanza {
+  const binds = channelBinding === 'pass';
   return features.mapChildren((feature) => {
     switch (feature.namespace) {
       case NS.tls:
       case NS.compressFeature:
       case NS.compress:
-      case NS.saslChannelBinding:
         return undefined;
+      case NS.saslChannelBinding:
+        return binds ? feature : undefined;
       case NS.sasl:
       case NS.sasl2:
         return feature.mapChildren((child) =>
-          child.name === 'mechanism' && !isPassable(child.text().trim()) ? undefined : child,
+          child.name === 'mechanism' && !isPassable(child.text().trim(), binds) ? undefined : child,
         );
       default:
         return feature;
@@ -134,6 +136,6 @@ export function passableFeatures(features: Stanza): Stanza {
   });
 }
 
-function isPassable(mechanism: string): boolean {
-  return !mechanism.endsWith('-PLUS') && mechanism !== 'EXTERNAL';
+function isPassable(mechanism: string, binds: boolean): boolean {
+  return (binds || !mechanism.endsWith('-PLUS')) && mechanism !== 'EXTERNAL';
 }

@@ -5,11 +5,14 @@ import type { StreamHeader } from '../upstream/upstream.js';
 import { Upstreams } from '../upstream/upstreams.js';
 import type { Stanza } from '../xml/index.js';
 import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
-import type { Client } from './client.js';
+import type { Client, Transport } from './client.js';
 import type { SessionEnd } from './end.js';
 import { XmppEvents } from './events.js';
 import { Admission, SessionRefused, type Place } from './limits.js';
 import { Session, type SessionContext, type Traffic, type XmppSession } from './session.js';
+
+/** Where the clients of a transport are sent: a URI, which may be one of the other transport. */
+export type Destinations = Partial<Record<Transport, string>>;
 
 /** As many resumable streams are remembered, so that their JIDs are known when they are resumed. */
 const MAX_RESUMPTIONS = 20_000;
@@ -25,6 +28,7 @@ export class XmppSessionService {
   private readonly admission: Admission;
   private readonly context: SessionContext;
   private draining = false;
+  private destinations: Destinations = {};
   private gone: (() => void) | undefined;
 
   constructor(
@@ -42,6 +46,7 @@ export class XmppSessionService {
       events,
       traffic: this.traffic,
       authTimeout: options.limits.authTimeout * 1000,
+      channelBinding: options.channelBinding,
       resumptions: {
         remember(id, jid) {
           jids.delete(id);
@@ -117,6 +122,34 @@ export class XmppSessionService {
     return true;
   }
 
+  /**
+   * Moves clients elsewhere, before maintenance for instance: running sessions end with
+   * `see-other-uri` (RFC 7395, section 3.6.1; XEP-0124, section 17.2), new clients are sent on at
+   * once, until {@link undrain}. A transport for which no URI is given stays. A client that came
+   * over TLS is never sent to a URI without it.
+   * @returns how many sessions were moved
+   * @throws {TypeError} for what is no `ws:`, `wss:`, `http:` or `https:` URI
+   */
+  drain(to: Destinations): number {
+    for (const uri of Object.values(to)) {
+      if (!URL.canParse(uri) || !/^(ws|http)s?:$/.test(new URL(uri).protocol)) throw new TypeError(`${uri} is no ws(s): or http(s): URI`);
+    }
+    this.destinations = to;
+    let moved = 0;
+    for (const session of this.sessions.values()) {
+      const uri = this.destinationOf(session);
+      if (!uri || session.end) continue;
+      session.terminate({ reason: 'moved', uri });
+      moved++;
+    }
+    return moved;
+  }
+
+  /** Takes new sessions again after {@link drain}. */
+  undrain(): void {
+    this.destinations = {};
+  }
+
   // For transports.
 
   /**
@@ -139,9 +172,14 @@ export class XmppSessionService {
     return this.admission.enter(address);
   }
 
-  /** Opens a session. The client has its place ({@link enter}) and a served domain ({@link domainOf}). */
+  /**
+   * Opens a session. The client has its place ({@link enter}) and a served domain ({@link domainOf}).
+   * @throws {SessionRefused}
+   */
   open(domain: string, header: StreamHeader, client: Client): Session {
     if (this.draining) throw new SessionRefused('system-shutdown', 'shutting down', 503, 1);
+    const uri = this.destinationOf(client);
+    if (uri) throw new SessionRefused('see-other-host', 'served elsewhere', 503, 1, uri);
     const session = new Session(domain, client, this.context);
     this.sessions.set(session.id, session);
     try {
@@ -171,6 +209,11 @@ export class XmppSessionService {
       this.gone = resolve;
       new Timeout(this.clock, resolve).start(grace);
     });
+  }
+
+  private destinationOf({ transport, secure }: { transport: Transport; secure: boolean }): string | undefined {
+    const uri = this.destinations[transport];
+    return uri && secure && !/^(wss|https):/.test(uri) ? undefined : uri;
   }
 
   private onGone(session: Session): void {

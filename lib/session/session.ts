@@ -52,6 +52,8 @@ export interface SessionContext {
   readonly traffic: Traffic;
   /** Milliseconds. */
   readonly authTimeout: number;
+  /** Whether channel binding is offered to clients. */
+  readonly channelBinding: 'strip' | 'pass';
   /** The session is over and its upstream stream gone. */
   readonly onGone: (session: Session) => void;
 }
@@ -165,7 +167,8 @@ export class Session implements XmppSession, UpstreamHandler {
     if (this.over) return;
     this.finish(end);
     this.client.onEnd(end);
-    if (end.resumable) this.stream.abort();
+    // One that moves can go on with its stream elsewhere.
+    if (end.resumable || (end.uri && this.resumable)) this.stream.abort();
     else this.stream.close();
   }
 
@@ -201,7 +204,7 @@ export class Session implements XmppSession, UpstreamHandler {
           this.client.onEnd(end);
           return this.stream.close();
         }
-        if (stanza.name === 'features') stanza = passableFeatures(stanza);
+        if (stanza.name === 'features') stanza = passableFeatures(stanza, this.context.channelBinding);
       } else {
         this.progress(stanza);
       }

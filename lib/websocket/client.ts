@@ -210,8 +210,10 @@ export class WebSocketClient implements Client {
       this.startPings();
       this.session = sessions.open(domain, header, this);
     } catch (error) {
-      if (error instanceof SessionRefused) return this.fail(error.condition, error.message);
-      throw error;
+      if (!(error instanceof SessionRefused)) throw error;
+      // Instead of the first `<open/>`: some clients obey it only there.
+      if (error.uri) return this.bye({ reason: 'moved', uri: error.uri });
+      return this.fail(error.condition, error.message);
     }
   }
 

@@ -525,6 +525,26 @@ describe.each(PLATFORMS)('the WebSocket gateway on %s', (platform) => {
     });
   });
 
+  it('W13, C10: drain() sends new clients elsewhere instead of <open/>, and running ones with <close/>', async () => {
+    await start();
+    const service = gateway.app.get(XmppSessionService);
+    const { client, stream } = await pair();
+    const moved = '<close xmlns="urn:ietf:params:xml:ns:xmpp-framing" see-other-uri="wss://b.example.org/ws?a=1&amp;b=2" />';
+    expect(service.drain({ websocket: 'wss://b.example.org/ws?a=1&b=2' })).toBe(1);
+    expect(await client.next()).toBe(moved);
+    expect(await stream.seen.take()).toBe('close');
+    client.send(CLOSE);
+    expect(await client.closed).toBe(1000);
+    const late = await RawWebSocket.connect(gateway.wsUrl);
+    late.send(open({ to: 'example.org' }));
+    expect(await late.next()).toBe(moved);
+    late.send(CLOSE);
+    expect(await late.closed).toBe(1000);
+    expect(() => service.drain({ websocket: 'javascript:alert(1)' })).toThrow(TypeError);
+    service.undrain();
+    (await RawWebSocket.open(gateway.wsUrl)).socket.close();
+  });
+
   it('the session service lists, finds, sends to and ends sessions', async () => {
     await start();
     const service = gateway.app.get(XmppSessionService);
