@@ -174,7 +174,7 @@ export class Stanza {
       }
       const change = left.get(name);
       left.delete(name);
-      if (change !== undefined) tag += change === value ? ` ${raw}` : ` ${name}="${escapeAttribute(change)}"`;
+      if (change !== undefined) tag += change === unescapeAttribute(value) ? ` ${raw}` : ` ${name}="${escapeAttribute(change)}"`;
     }
     for (const [name, value] of left) if (value !== undefined) tag += ` ${name}="${escapeAttribute(value)}"`;
     tag += this.empty ? '/>' : '>';
