@@ -1,0 +1,152 @@
+import { hash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Clock, Timeout } from '../clock.js';
+import { Origins, peerOf } from '../http/index.js';
+import { SessionRefused, XmppSessionService } from '../session/index.js';
+import { DEFAULT_LIMITS, Scanner } from '../xml/index.js';
+import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
+import { BodyError, readBody, sidOf, writeTermination, type RequestBody } from './body.js';
+import { BodyReader, type BodyFault } from './body-reader.js';
+import { BoshSessions } from './bosh.sessions.js';
+import { conditionOf, statusOf, type BoshCondition } from './conditions.js';
+import { Exchange, XML_TYPE } from './exchange.js';
+import { ALLOWED, HttpAnswers } from './http-answers.js';
+import { mayContinue, originationOf } from './origination.js';
+
+/** Milliseconds for the last answers to leave. */
+const LAST_ANSWERS = 1000;
+const RETRY_AFTER = 1;
+const PAGE = Buffer.from(
+  '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>BOSH</title></head><body><p>This is an XMPP BOSH ' +
+    'endpoint (XEP-0124, XEP-0206): chat clients connect here.</p></body></html>\n',
+);
+const NOT_ALLOWED = Buffer.from('Method not allowed\n');
+const FAULTS: Record<BodyFault, { readonly status: number; readonly condition: BoshCondition }> = {
+  'too-large': { status: 413, condition: 'policy-violation' },
+  'malformed': { status: 200, condition: 'bad-request' },
+  'timeout': { status: 408, condition: 'bad-request' },
+};
+
+/** The BOSH endpoint as HTTP sees it: methods, origins, bodies, and which session a request belongs to. */
+@Injectable()
+export class BoshEndpoint {
+  private readonly logger = new Logger('XmppBosh');
+  private readonly bosh: BoshSessions;
+  private readonly answers: HttpAnswers;
+  private readonly bodies: BodyReader;
+  private readonly origins: Origins;
+  private readonly scanner: Scanner;
+
+  constructor(
+    @Inject(XMPP_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly clock: Clock,
+    private readonly sessions: XmppSessionService,
+  ) {
+    this.bosh = new BoshSessions(sessions, options, clock);
+    this.origins = new Origins(options.origins);
+    this.answers = new HttpAnswers(this.origins, options.origins.includes('*'), () => sessions.isDraining);
+    this.bodies = new BodyReader(clock, options.bosh.maxBodyBytes);
+    this.scanner = new Scanner({ ...DEFAULT_LIMITS, maxDepth: options.limits.maxDepth });
+  }
+
+  /** Serves one HTTP request, whatever it is. */
+  handle(request: IncomingMessage, response: ServerResponse): void {
+    if (!this.origins.admits(request)) {
+      request.resume();
+      return this.answers.send(request, response, 403, XML_TYPE, writeTermination({ condition: 'policy-violation' }));
+    }
+    switch (request.method) {
+      case 'POST':
+        return this.bodies.read(request, (body, fault) => this.post(request, response, body, fault));
+      case 'OPTIONS':
+        return this.answers.preflight(request, response);
+      case 'GET':
+      case 'HEAD':
+        return this.answers.send(request, response, 200, 'text/html; charset=utf-8', PAGE);
+      default:
+        request.resume();
+        return this.answers.send(request, response, 405, 'text/plain; charset=utf-8', NOT_ALLOWED, { Allow: ALLOWED });
+    }
+  }
+
+  /**
+   * Answers what is still to be answered, after all sessions were ended.
+   * @returns when the answers have left, or a second has passed
+   */
+  async shutdown(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timeout = new Timeout(this.clock, resolve);
+      timeout.start(LAST_ANSWERS);
+      this.answers.whenIdle(() => {
+        timeout.stop();
+        resolve();
+      });
+    });
+  }
+
+  private post(request: IncomingMessage, response: ServerResponse, source: Buffer, fault: BodyFault | undefined): void {
+    const exchange = new Exchange(request, response, this.answers, this.clock.now());
+    try {
+      if (fault) return this.onFault(exchange, source, fault);
+      const body = readBody(source, this.scanner);
+      // The hash tells a repeated request from another one that has its rid.
+      this.serve(exchange, body, hash('sha256', source, 'base64'));
+    } catch (error) {
+      this.onError(exchange, error);
+    }
+  }
+
+  private serve(exchange: Exchange, body: RequestBody, digest: string): void {
+    const { request } = exchange;
+    const { trustProxy } = this.options;
+    if (body.sid === undefined) {
+      if (body.terminate) return this.refuse(exchange, 'item-not-found', 200);
+      return this.bosh.create(exchange, body, digest, originationOf(request, trustProxy));
+    }
+    const target = this.bosh.get(body.sid);
+    // A request by the wrong way is dropped and harms nobody (XEP-0124, section 19.1).
+    if (!target || !mayContinue(target.origination, request, trustProxy)) {
+      return this.refuse(exchange, 'item-not-found', 200);
+    }
+    target.request(exchange, body, digest);
+  }
+
+  /** A body that did not come whole. Its session is over: the client will not send it in another way. */
+  private onFault(exchange: Exchange, source: Buffer, fault: BodyFault): void {
+    const { status, condition } = FAULTS[fault];
+    if (fault === 'too-large') {
+      const { address } = peerOf(exchange.request, this.options.trustProxy);
+      this.sessions.events.emit('limit.hit', { limit: 'bosh.maxBodyBytes', address });
+    }
+    this.refuse(exchange, condition, status);
+    if (fault !== 'timeout') this.spoil(exchange, sidOf(source, this.scanner), condition);
+  }
+
+  private onError(exchange: Exchange, error: unknown): void {
+    if (error instanceof BodyError) {
+      if (!this.spoil(exchange, error.sid, error.condition)) {
+        this.refuse(exchange, error.condition, statusOf(error.condition, error.legacy));
+      }
+    } else if (error instanceof SessionRefused) {
+      const retry = error.status === 503 ? { 'Retry-After': String(error.retryAfter ?? RETRY_AFTER) } : undefined;
+      const condition = conditionOf(error.condition);
+      this.refuse(exchange, condition, retry ? 503 : 200, retry);
+    } else {
+      this.logger.error('request failed', error instanceof Error ? error.stack : String(error));
+      this.refuse(exchange, 'internal-server-error', 200);
+    }
+  }
+
+  /** @returns whether there is a session that a faulty request belongs to; it is over now */
+  private spoil(exchange: Exchange, sid: string | undefined, condition: BoshCondition): boolean {
+    const target = sid === undefined ? undefined : this.bosh.get(sid);
+    if (!target || !mayContinue(target.origination, exchange.request, this.options.trustProxy)) return false;
+    target.refuse(exchange, condition);
+    return true;
+  }
+
+  private refuse(exchange: Exchange, condition: BoshCondition, status: number, extra?: Record<string, string>): void {
+    exchange.send(writeTermination({ condition }), XML_TYPE, status, extra);
+  }
+}

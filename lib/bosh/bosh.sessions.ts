@@ -1,0 +1,91 @@
+import { Logger } from '@nestjs/common';
+import type { Clock } from '../clock.js';
+import { unguessable, type XmppSessionService } from '../session/index.js';
+import type { ResolvedOptions } from '../xmpp.options.js';
+import type { RequestBody } from './body.js';
+import { BoshClient, type ClientContext } from './client.js';
+import { grant } from './creation.js';
+import type { Exchange } from './exchange.js';
+import type { Origination } from './origination.js';
+import { Tombstones, type Tombstone } from './tombstones.js';
+
+/** The BOSH sessions of this process by their `sid`, and what is left of those that ended. */
+export class BoshSessions implements ClientContext {
+  private readonly logger = new Logger('XmppBosh');
+  private readonly clients = new Map<string, BoshClient>();
+  private readonly tombstones: Tombstones;
+  /** Have something to answer when what happens now has happened. */
+  private scheduled: BoshClient[] = [];
+
+  constructor(
+    private readonly sessions: XmppSessionService,
+    readonly options: ResolvedOptions,
+    readonly clock: Clock,
+  ) {
+    this.tombstones = new Tombstones(clock, options.bosh.inactivity * 1000, options.limits.maxSessions);
+  }
+
+  get(sid: string): BoshClient | Tombstone | undefined {
+    return this.clients.get(sid) ?? this.tombstones.get(sid);
+  }
+
+  get size(): number {
+    return this.clients.size;
+  }
+
+  /**
+   * Makes the session that a request without `sid` asks for.
+   * @throws {BodyError} for a request that makes no sense
+   * @throws {SessionRefused} when there is no such domain, or no room
+   */
+  create(exchange: Exchange, body: RequestBody, hash: string, origination: Origination): void {
+    const granted = grant(body, this.options.bosh);
+    const domain = this.sessions.domainOf(granted.to);
+    const place = this.sessions.enter(origination.address);
+    const client = new BoshClient(newSid(), origination, granted, place, this);
+    try {
+      const session = this.sessions.open(domain, granted.header, client);
+      this.clients.set(client.sid, client);
+      client.start(session, exchange, body, hash);
+    } catch (error) {
+      place.release();
+      throw error;
+    }
+  }
+
+  isDomain(name: string, domain: string): boolean {
+    try {
+      return this.sessions.domainOf(name) === domain;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Stanzas come in bursts: all that come in one turn of the event loop go out in one answer. */
+  schedule(client: BoshClient): void {
+    if (this.scheduled.push(client) === 1) setImmediate(this.flush);
+  }
+
+  remove(client: BoshClient, tombstone?: Tombstone): void {
+    this.clients.delete(client.sid);
+    if (tombstone) this.tombstones.put(client.sid, tombstone);
+  }
+
+  private readonly flush = () => {
+    const { scheduled } = this;
+    this.scheduled = [];
+    for (const client of scheduled) {
+      try {
+        client.flush();
+      } catch (error) {
+        // One session's trouble is no other's.
+        this.logger.error('cannot answer', error instanceof Error ? error.stack : String(error));
+      }
+    }
+  };
+}
+
+/** The one place where a `sid` is made: unguessable and never used twice (XEP-0124, section 19.3). */
+function newSid(): string {
+  return unguessable();
+}

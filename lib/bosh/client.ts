@@ -1,0 +1,529 @@
+import { Timeout, type Clock } from '../clock.js';
+import type { Client, Place, Session, SessionEnd } from '../session/index.js';
+import type { StreamHeader } from '../upstream/upstream.js';
+import { NS, type Stanza } from '../xml/index.js';
+import type { ResolvedOptions } from '../xmpp.options.js';
+import { attribute, ERROR_BODY, writeBody, writeTermination, type RequestBody } from './body.js';
+import { statusOf, streamConditionOf, terminationOf, type BoshCondition, type Termination } from './conditions.js';
+import { creationAttributes, type Grant } from './creation.js';
+import type { Exchange, ExchangeOwner, StoredResponse } from './exchange.js';
+import { HeldRequests, type HeldRequest } from './held-requests.js';
+import { KeySequence } from './key-sequence.js';
+import type { Origination } from './origination.js';
+import { Overactivity } from './overactivity.js';
+import { takeBatch } from './queue.js';
+import { MAX_REPEATS, StoredResponses } from './responses.js';
+import { RidWindow } from './rid-window.js';
+import { Tombstone } from './tombstones.js';
+
+/** What a client needs of the endpoint. */
+export interface ClientContext {
+  readonly clock: Clock;
+  readonly options: ResolvedOptions;
+  /** Whether a name that a client gave is that of a domain. */
+  isDomain(name: string, domain: string): boolean;
+  /** Calls {@link BoshClient.flush} when what happens now has happened. */
+  schedule(client: BoshClient): void;
+  /** The session is over. */
+  remove(client: BoshClient, tombstone?: Tombstone): void;
+}
+
+/** Milliseconds that an answer is early, so that it is never late. */
+const EARLY = 100;
+/** Milliseconds of patience beyond the inactivity that the client knows. */
+const PATIENCE = 1000;
+/** Longest that the first answer waits for the stream's features; milliseconds. */
+const FEATURES_WAIT = 10_000;
+/** A response that the client has not got after so many milliseconds is reported to it (XEP-0124, section 9.2). */
+const REPORT_AFTER = 500;
+const NOTHING: readonly Stanza[] = [];
+
+/**
+ * A BOSH session (XEP-0124): turns requests into one ordered stream of stanzas, and stanzas into the
+ * answers of requests that are held for them.
+ */
+export class BoshClient implements Client, ExchangeOwner {
+  readonly transport = 'bosh';
+
+  private session!: Session;
+  private readonly window: RidWindow<HeldRequest>;
+  private readonly held = new HeldRequests();
+  private readonly stored: StoredResponses;
+  private readonly keys: KeySequence | undefined;
+  private readonly overactivity: Overactivity;
+  private readonly waitTimeout: Timeout;
+  private readonly inactivityTimeout: Timeout;
+  private readonly slowTimeout: Timeout;
+  /** Milliseconds. */
+  private readonly wait: number;
+  private readonly hold: number;
+
+  private state: 'creating' | 'open' | 'over' = 'creating';
+  /** The first answer waits for the features no longer. */
+  private ready = false;
+  private queue: Stanza[] = [];
+  /** Bytes in the queue, and of answers that have not left. */
+  private waiting = 0;
+  private full = false;
+  /** What came with the request that made the session: it follows the features. */
+  private early: readonly Stanza[];
+  private opened = false;
+  /** Id of the upstream's stream, until the client was told (XEP-0206, section 4). */
+  private authid: string | undefined;
+  /** Connections with a request of this session on them. */
+  private connections = 0;
+  /** Seconds, until the next request. */
+  private pausedFor: number | undefined;
+  /** Every request up to this `rid` is to be answered now. */
+  private answerUpTo: number;
+  /** The upstream does not read: requests are not answered only because another came. */
+  private congested = false;
+  /** The same for a client that asks too often. */
+  private slowed = false;
+  private scheduled = false;
+  private answeredEmpty = false;
+
+  constructor(
+    readonly sid: string,
+    readonly origination: Origination,
+    private readonly granted: Grant,
+    private readonly place: Place,
+    private readonly context: ClientContext,
+  ) {
+    const { clock, options } = context;
+    const { bosh } = options;
+    this.window = new RidWindow(granted.rid, granted.requests);
+    this.stored = new StoredResponses(granted.requests, granted.acks);
+    this.keys = granted.newKey === undefined ? undefined : new KeySequence(granted.newKey);
+    this.overactivity = new Overactivity(granted.requests, bosh.polling * 1000, bosh.overactivity === 'strict');
+    this.wait = (granted.wait || bosh.wait) * 1000 - EARLY;
+    this.hold = granted.polling ? 0 : granted.hold;
+    this.answerUpTo = granted.rid - 1;
+    this.early = NOTHING;
+    this.waitTimeout = new Timeout(clock, () => this.onWait());
+    this.inactivityTimeout = new Timeout(clock, () => this.abandon('inactivity'));
+    this.slowTimeout = new Timeout(clock, () => {
+      this.slowed = false;
+      this.schedule();
+    });
+  }
+
+  get address(): string {
+    return this.origination.address;
+  }
+  get port(): number {
+    return this.origination.port;
+  }
+  get secure(): boolean {
+    return this.origination.secure;
+  }
+
+  /** The session is there; `exchange` made it, and is answered when the stream's features are there. */
+  start(session: Session, exchange: Exchange, body: RequestBody, hash: string): void {
+    this.session = session;
+    this.early = body.restart ? NOTHING : body.stanzas;
+    this.claim(exchange);
+    this.held.push(newHeld(exchange, body, hash));
+    if (exchange.gone) return this.abandon('lost');
+    if (this.granted.polling) {
+      this.ready = true;
+      this.schedule();
+    } else {
+      this.waitTimeout.start(Math.min(this.wait, FEATURES_WAIT - EARLY));
+    }
+  }
+
+  // From the client.
+
+  /** A request of this session, in whatever order they come. */
+  request(exchange: Exchange, body: RequestBody, hash: string): void {
+    const { rid } = body;
+    this.claim(exchange);
+    switch (this.window.place(rid)) {
+      case 'beyond':
+        return this.violate(exchange, 'item-not-found', 'rid beyond the window');
+      case 'past':
+        return this.repeat(exchange, rid, hash);
+      case 'ahead': {
+        const parked = this.window.get(rid);
+        if (parked) return this.replace(parked, exchange, hash);
+        this.window.park(rid, newHeld(exchange, body, hash));
+        return this.proceed();
+      }
+    }
+  }
+
+  /** A request that named this session and cannot be read. */
+  refuse(exchange: Exchange, condition: BoshCondition): void {
+    this.claim(exchange);
+    this.violate(exchange, condition, 'unreadable request');
+  }
+
+  closed(exchange: Exchange, flushed: boolean): void {
+    this.connections--;
+    const bytes = this.stored.settle(exchange, flushed);
+    if (this.state === 'over') return;
+    if (!exchange.answered) {
+      const entry = this.held.of(exchange) ?? this.window.waiting().find((parked) => parked.exchange === exchange);
+      if (entry) entry.exchange = undefined;
+    }
+    // Whoever made the session does not know its sid: nobody does.
+    const first = this.state === 'creating' || exchange.response?.rid === this.granted.rid;
+    if (first && !flushed) return this.abandon('lost');
+    this.delivered(bytes);
+    if (this.connections === 0) {
+      this.inactivityTimeout.start((this.pausedFor ?? this.granted.inactivity) * 1000 + PATIENCE);
+    } else if (this.stored.hasLost) {
+      this.schedule();
+    }
+  }
+
+  private claim(exchange: Exchange): void {
+    if (exchange.gone) return;
+    exchange.owner = this;
+    this.connections++;
+    this.inactivityTimeout.stop();
+    this.pausedFor = undefined;
+  }
+
+  /** Serves what has come, in order. */
+  private proceed(): void {
+    for (;;) {
+      const { next } = this.window;
+      if (!next) break;
+      // Its payload would only be heaped up.
+      if (this.congested && next.body!.stanzas.length > 0 && !next.body!.terminate) break;
+      this.window.advance();
+      this.serve(next);
+      if (this.isOver()) return;
+    }
+    this.schedule();
+  }
+
+  private serve(entry: HeldRequest): void {
+    const { exchange } = entry;
+    const body = entry.body!;
+    entry.body = undefined;
+    const { maxpause } = this.context.options.bosh;
+    if (this.keys && !this.keys.accept(body.key, body.newKey)) {
+      return this.violate(exchange, 'item-not-found', 'wrong key');
+    }
+    const pause = maxpause > 0 ? body.pause : undefined;
+    if (pause !== undefined && pause > maxpause) return this.violate(exchange, 'policy-violation', 'pause too long');
+    this.held.push(entry);
+    const empty = body.stanzas.length === 0 && !body.restart && !body.terminate && pause === undefined;
+    if (!this.isModest(empty)) return this.violate(exchange, 'policy-violation', 'requests come too fast');
+    if (this.granted.acks) this.acknowledge(entry, body.ack);
+    if (body.restart) this.restart(body, exchange);
+    else this.forward(body.stanzas);
+    if (this.isOver()) return;
+    if (body.terminate) return this.leave();
+    if (pause !== undefined) {
+      this.pausedFor = pause;
+      entry.silent = true;
+      this.answerUpTo = entry.rid;
+    }
+  }
+
+  private isModest(empty: boolean): boolean {
+    const now = this.context.clock.now();
+    const verdict = this.granted.polling
+      ? this.overactivity.polled(empty, this.answeredEmpty, now)
+      : this.overactivity.holding(empty, this.held.liveCount, now);
+    if (verdict === 'slow' && !this.slowed) {
+      this.slowed = true;
+      this.slowTimeout.start(this.overactivity.delay(now));
+    }
+    return verdict !== 'violation';
+  }
+
+  private acknowledge(entry: HeldRequest, ack: number | undefined): void {
+    const { rid } = entry;
+    // Without the attribute the client has all answers; the last ones stay, in case that it only says so.
+    this.delivered(this.stored.trim(ack === undefined || ack >= rid ? rid - 1 - this.granted.requests : ack));
+    if (ack === undefined || ack >= rid - 1) return;
+    const missing = this.stored.get(ack + 1);
+    if (!missing || missing.exchange) return;
+    const time = Math.round(this.context.clock.now() - missing.at);
+    if (time < REPORT_AFTER) return;
+    entry.attributes += attribute('report', missing.rid) + attribute('time', time);
+    this.answerUpTo = rid;
+  }
+
+  private restart({ attributes, version }: RequestBody, exchange: Exchange | undefined): void {
+    const to = attributes.get('to');
+    if (to !== undefined && !this.context.isDomain(to, this.session.domain)) {
+      return this.violate(exchange, 'improper-addressing', 'restart with another domain');
+    }
+    this.session.restart({
+      from: attributes.get('from'),
+      lang: attributes.get('xml:lang'),
+      version: version ?? '1.0',
+    });
+  }
+
+  private forward(stanzas: readonly Stanza[]): void {
+    if (this.early.length > 0) {
+      const { early } = this;
+      this.early = NOTHING;
+      this.forward(early);
+    }
+    for (const stanza of stanzas) {
+      if (this.state === 'over') return;
+      if (!this.session.send(stanza)) this.congested = true;
+    }
+  }
+
+  /** A `rid` that was served before: its answer is given again, or has still to come. */
+  private repeat(exchange: Exchange, rid: number, hash: string): void {
+    const held = this.held.get(rid);
+    if (held) return this.replace(held, exchange, hash);
+    const stored = this.stored.get(rid);
+    if (!stored || stored.hash !== hash) return this.violate(exchange, 'item-not-found', 'rid out of the window');
+    if (++stored.repeats > MAX_REPEATS) return this.violate(exchange, 'policy-violation', 'request repeated too often');
+    this.stored.reclaim(stored);
+    if (!exchange.gone) exchange.deliver(stored, this.granted.contentType);
+  }
+
+  /** The same request by another connection: whoever still waits on the old one is told to repeat (XEP-0124, section 14.3). */
+  private replace(entry: HeldRequest, exchange: Exchange, hash: string): void {
+    if (entry.hash !== hash) return this.violate(exchange, 'item-not-found', 'rid used twice');
+    if (++entry.repeats > MAX_REPEATS) return this.violate(exchange, 'policy-violation', 'request repeated too often');
+    if (exchange.gone) return;
+    const old = entry.exchange;
+    entry.exchange = exchange;
+    old?.send(ERROR_BODY, this.granted.contentType);
+    this.schedule();
+  }
+
+  // From the session.
+
+  onOpen({ id }: StreamHeader): void {
+    if (!this.opened) this.authid = id;
+    this.opened = true;
+  }
+
+  onStanza(stanza: Stanza): boolean {
+    if (this.state === 'over') return true;
+    this.queue.push(stanza);
+    this.waiting += stanza.byteLength;
+    if (!this.ready && stanza.namespace === NS.streams && stanza.name === 'features') {
+      this.ready = true;
+      this.forward(NOTHING);
+    }
+    this.schedule();
+    if (this.waiting <= this.context.options.limits.maxBufferedBytes) return true;
+    this.full = true;
+    return false;
+  }
+
+  onDrain(): void {
+    if (this.state === 'over') return;
+    this.congested = false;
+    this.proceed();
+  }
+
+  onEnd(end: SessionEnd): void {
+    if (this.state === 'over') return;
+    const { state } = this;
+    const open = this.unanswered();
+    const termination = terminationOf(end);
+    const queue = this.finish();
+    if (state === 'creating') {
+      for (const entry of open) this.tell(entry, termination);
+      return this.context.remove(this);
+    }
+    if (queue.length > 0 && open.length === 1 && termination.detail) {
+      this.tell(open[0]!, termination, queue.splice(0));
+    }
+    for (const entry of open) {
+      if (!entry.exchange?.live) continue;
+      if (queue.length > 0) this.give(entry, takeBatch(queue));
+      else this.tell(entry, termination);
+    }
+    // The stream still goes: senders can be told at once. Where it is gone, what is left may yet be fetched.
+    if (end.reason === 'terminated' || end.reason === 'shutdown' || end.reason === 'auth-timeout') {
+      this.session.bounceAll(queue.splice(0));
+    }
+    this.bury(termination, queue);
+  }
+
+  // Answers.
+
+  /** Answers what is to be answered: with what waits, or because it is time. */
+  flush(): void {
+    this.scheduled = false;
+    if (this.state === 'over' || (this.state === 'creating' && !this.ready)) return;
+    while (this.queue.length > 0 || this.stored.hasLost) {
+      const next = this.held.oldestLive;
+      if (!next || next.silent) break;
+      this.answer(next, this.take());
+    }
+    for (let oldest = this.held.oldest; oldest && this.isDue(oldest); oldest = this.held.oldest) {
+      this.answer(oldest, NOTHING);
+    }
+    if (this.held.length + this.window.parkedCount > this.granted.requests) {
+      const open = this.unanswered();
+      if (open.length > this.granted.requests) {
+        return this.violate(open.at(-1)!.exchange, 'policy-violation', 'too many requests at once');
+      }
+    }
+    this.armWait();
+  }
+
+  private schedule(): void {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    this.context.schedule(this);
+  }
+
+  private isDue(oldest: HeldRequest): boolean {
+    if (oldest.rid <= this.answerUpTo) return true;
+    if (this.held.length <= this.hold) return false;
+    return !oldest.exchange || (!this.congested && !this.slowed);
+  }
+
+  private take(): readonly Stanza[] {
+    if (this.stored.hasLost) this.queue.unshift(...this.stored.takeLost());
+    return takeBatch(this.queue);
+  }
+
+  /** Answers a held request, and those before it, whose clients are gone, with nothing. */
+  private answer(entry: HeldRequest, stanzas: readonly Stanza[]): void {
+    for (let first = this.held.shift(); first && first !== entry; first = this.held.shift()) this.give(first, NOTHING);
+    this.give(entry, stanzas);
+  }
+
+  private give(entry: HeldRequest, stanzas: readonly Stanza[]): void {
+    const { rid, exchange } = entry;
+    let { attributes } = entry;
+    if (this.granted.acks && this.window.last !== rid) attributes += attribute('ack', this.window.last);
+    if (this.state === 'creating') {
+      this.state = 'open';
+      this.answerUpTo = rid;
+      attributes += creationAttributes(this.granted, this.context.options.bosh, this.sid, this.session.domain);
+    }
+    if (this.authid !== undefined) {
+      attributes += attribute('authid', this.authid);
+      this.authid = undefined;
+    }
+    this.answeredEmpty = stanzas.length === 0;
+    this.put(entry, writeBody(attributes, stanzas), stanzas, 200);
+    if (!exchange) this.delivered(0);
+  }
+
+  /** Answers with the end of the session. */
+  private tell(entry: HeldRequest, termination: Termination, stanzas: readonly Stanza[] = NOTHING): void {
+    const body = writeTermination(termination, stanzas);
+    this.put(entry, body, NOTHING, statusOf(termination.condition, this.granted.legacy));
+  }
+
+  private put({ rid, hash, exchange }: HeldRequest, body: Buffer, stanzas: readonly Stanza[], status: number): void {
+    const at = this.context.clock.now();
+    const response: StoredResponse = { rid, hash, at, body, status, stanzas, repeats: 0, exchange: undefined };
+    this.stored.add(response);
+    exchange?.deliver(response, this.granted.contentType);
+  }
+
+  private delivered(bytes: number): void {
+    this.waiting -= bytes;
+    if (!this.full || this.waiting > this.context.options.limits.maxBufferedBytes / 2) return;
+    this.full = false;
+    this.session.drained();
+  }
+
+  private armWait(): void {
+    const exchange = this.held.oldestLive?.exchange;
+    if (exchange) this.waitTimeout.start(exchange.at + this.wait - this.context.clock.now());
+    else this.waitTimeout.stop();
+  }
+
+  private onWait(): void {
+    const now = this.context.clock.now();
+    if (this.state === 'creating') {
+      this.ready = true;
+      this.answerUpTo = this.granted.rid;
+    }
+    for (const { rid, exchange } of this.held.live()) {
+      if (exchange!.at + this.wait <= now) this.answerUpTo = Math.max(this.answerUpTo, rid);
+    }
+    this.flush();
+  }
+
+  // The end.
+
+  private isOver(): boolean {
+    return this.state === 'over';
+  }
+
+  /** All requests that somebody waits for. */
+  private unanswered(): HeldRequest[] {
+    return [...this.held.live(), ...this.window.waiting().filter(({ exchange }) => exchange)];
+  }
+
+  /** The client ends the session: its payload was forwarded before (XEP-0124, section 13). */
+  private leave(): void {
+    const open = this.unanswered();
+    const queue = this.finish();
+    // Clients drop what stands in an answer that ends the session.
+    const last = queue.length > 0 && open.length > 1 ? 1 : 0;
+    open.forEach((entry, index) => {
+      if (index < last) this.give(entry, takeBatch(queue));
+      else if (index === last) this.tell(entry, {});
+      else this.give(entry, NOTHING);
+    });
+    this.session.leave({ reason: 'closed' }, queue);
+    this.bury({ condition: 'item-not-found' }, []);
+  }
+
+  /** A request broke a rule: it is told so, the others that it takes with it are told that (section 17.2). */
+  private violate(exchange: Exchange | undefined, condition: BoshCondition, text: string): void {
+    const open = this.unanswered();
+    const queue = this.finish();
+    for (const entry of open) if (entry.exchange !== exchange) this.tell(entry, { condition: 'other-request' });
+    const { legacy, contentType } = this.granted;
+    exchange?.send(writeTermination({ condition }), contentType, statusOf(condition, legacy));
+    this.session.leave({ reason: 'error', condition: streamConditionOf(condition), text: `${condition}: ${text}` }, queue);
+    this.bury({ condition }, []);
+  }
+
+  /** The client is gone without a word; nobody is left to tell. */
+  private abandon(reason: 'lost' | 'inactivity'): void {
+    const queue = this.finish();
+    this.session.leave({ reason }, queue);
+    this.context.remove(this);
+  }
+
+  /** @returns what the client has not got */
+  private finish(): Stanza[] {
+    if (this.stored.hasLost) this.queue.unshift(...this.stored.takeLost());
+    const { queue } = this;
+    this.queue = [];
+    this.state = 'over';
+    this.waitTimeout.stop();
+    this.inactivityTimeout.stop();
+    this.slowTimeout.stop();
+    this.place.release();
+    return queue;
+  }
+
+  private bury(termination: Termination, queue: Stanza[]): void {
+    const { legacy, contentType } = this.granted;
+    const body = writeTermination(termination);
+    const status = statusOf(termination.condition, legacy);
+    const { sid, origination, stored } = this;
+    this.context.remove(this, new Tombstone({ sid, origination, body, status, contentType, stored, queue }));
+  }
+}
+
+function newHeld(exchange: Exchange, body: RequestBody, hash: string): HeldRequest {
+  return {
+    rid: body.rid,
+    hash,
+    body,
+    exchange: exchange.gone ? undefined : exchange,
+    repeats: 0,
+    silent: false,
+    attributes: '',
+  };
+}

@@ -1,0 +1,101 @@
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { Origins } from '../http/index.js';
+
+/**
+ * What no answer may lack. A client chooses the `Content-Type` of its answers (`content`, XEP-0124,
+ * section 7.1): nothing in them may ever run in a browser.
+ */
+const SAFE: OutgoingHttpHeaders = {
+  'Cache-Control': 'no-store',
+  'X-Content-Type-Options': 'nosniff',
+  'Content-Security-Policy': "sandbox; default-src 'none'",
+};
+
+/** Seconds that a browser may remember a preflight. */
+const PREFLIGHT_AGE = '86400';
+const HEADER_NAMES = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+(\s*,\s*[A-Za-z0-9!#$%&'*+.^_`|~-]+)*$/;
+
+/** Writes HTTP answers: every one with the headers of CORS, a length and in one piece. */
+export class HttpAnswers {
+  /** By `Content-Type`; Node reads a headers object at once, so that one will do for all answers. */
+  private readonly headers = new Map<string, OutgoingHttpHeaders>();
+  /** Requests that are not answered, and answers that have not left. */
+  private readonly open = new Set<object>();
+  private idle: (() => void) | undefined;
+
+  constructor(
+    private readonly origins: Origins,
+    /** Every origin is allowed: the headers of CORS are always the same. */
+    private readonly anyOrigin: boolean,
+    /** Whether the process goes down: connections are not kept. */
+    private readonly isClosing: () => boolean,
+  ) {}
+
+  /** A request is there that will be answered. */
+  begin(exchange: object): void {
+    this.open.add(exchange);
+  }
+
+  /** It was answered, or there is nobody to answer. */
+  done(exchange: object): void {
+    this.open.delete(exchange);
+    if (this.open.size === 0) this.idle?.();
+  }
+
+  /** Calls back when every answer has left. */
+  whenIdle(callback: () => void): void {
+    if (this.open.size === 0) callback();
+    else this.idle = callback;
+  }
+
+  send(
+    request: IncomingMessage,
+    response: ServerResponse,
+    status: number,
+    type: string,
+    body: Buffer,
+    extra?: Readonly<Record<string, string>>,
+  ): void {
+    if (response.headersSent || response.destroyed) return;
+    let headers = this.headersOf(type);
+    headers['Content-Length'] = body.length;
+    const closing = this.isClosing();
+    if (extra || closing || !this.anyOrigin) {
+      headers = { ...headers, ...extra };
+      const vary = this.anyOrigin ? [] : ['Origin'];
+      if (!this.anyOrigin) this.origins.setHeaders(request, response);
+      if (headers['Content-Encoding']) vary.push('Accept-Encoding');
+      if (vary.length > 0) headers['Vary'] = vary.join(', ');
+      if (closing) headers['Connection'] = 'close';
+    }
+    response.writeHead(status, headers);
+    response.end(request.method === 'HEAD' ? undefined : body);
+  }
+
+  /** Answers the preflight of CORS. */
+  preflight(request: IncomingMessage, response: ServerResponse): void {
+    const asked = request.headers['access-control-request-headers'];
+    this.origins.setHeaders(request, response);
+    response.writeHead(204, {
+      'Access-Control-Allow-Methods': 'POST, OPTIONS',
+      'Access-Control-Allow-Headers': asked && HEADER_NAMES.test(asked) ? asked : 'Content-Type, Content-Encoding',
+      'Access-Control-Max-Age': PREFLIGHT_AGE,
+      'Allow': ALLOWED,
+    });
+    response.end();
+  }
+
+  private headersOf(type: string): OutgoingHttpHeaders {
+    let headers = this.headers.get(type);
+    if (!headers) {
+      headers = { 'Content-Type': type, 'Content-Length': 0, ...SAFE };
+      if (this.anyOrigin) headers['Access-Control-Allow-Origin'] = '*';
+      // A client names its type: what many clients name is remembered, what one invents is not.
+      if (this.headers.size < 16) this.headers.set(type, headers);
+    }
+    return headers;
+  }
+}
+
+/** For `Allow`. */
+export const ALLOWED = 'POST, GET, HEAD, OPTIONS';

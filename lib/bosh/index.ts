@@ -1,0 +1,2 @@
+export { BoshController } from './bosh.controller.js';
+export { BoshEndpoint } from './bosh.endpoint.js';

@@ -1,0 +1,105 @@
+import type { Stanza } from '../xml/index.js';
+import { EMPTY_BODY } from './body.js';
+import type { Exchange, StoredResponse } from './exchange.js';
+
+/** How often one answer is given again before that is abuse. */
+export const MAX_REPEATS = 10;
+/** Answers kept for a client that acknowledges but does not say so. */
+const MAX_UNACKNOWLEDGED = 16;
+
+/**
+ * The answers of the last requests (XEP-0124, section 14.3), and what became of the stanzas in them:
+ * those of an answer that never left come back, and go out with the next one.
+ */
+export class StoredResponses {
+  private readonly entries: StoredResponse[] = [];
+  /** Answers that never left, in the order of their requests. */
+  private lost: StoredResponse[] = [];
+
+  /**
+   * @param count answers that are kept: `requests`
+   * @param acknowledged whether the client acknowledges; then all are kept until it does
+   */
+  constructor(
+    private readonly count: number,
+    private readonly acknowledged: boolean,
+  ) {}
+
+  add(entry: StoredResponse): void {
+    this.entries.push(entry);
+    const most = this.acknowledged ? Math.max(this.count, MAX_UNACKNOWLEDGED) : this.count;
+    if (this.entries.length > most) this.entries.shift();
+  }
+
+  get(rid: number): StoredResponse | undefined {
+    return this.entries.find((entry) => entry.rid === rid);
+  }
+
+  /**
+   * The client has the answers up to `rid`.
+   * @returns bytes of stanzas that were not known to have left
+   */
+  trim(rid: number): number {
+    let bytes = 0;
+    while (this.entries.length > 0 && this.entries[0]!.rid <= rid) {
+      const entry = this.entries.shift()!;
+      bytes += bytesOf(entry.stanzas);
+      entry.stanzas = [];
+      this.reclaim(entry);
+    }
+    return bytes;
+  }
+
+  /** The answer did not leave: what it carries is to be delivered anew. */
+  private giveBack(entry: StoredResponse): void {
+    if (entry.stanzas.length === 0) return;
+    const at = this.lost.findIndex(({ rid }) => rid > entry.rid);
+    this.lost.splice(at < 0 ? this.lost.length : at, 0, entry);
+  }
+
+  /** The client asks for the answer again, before what it carried went out with another one. */
+  reclaim(entry: StoredResponse): void {
+    const at = this.lost.indexOf(entry);
+    if (at >= 0) this.lost.splice(at, 1);
+  }
+
+  /**
+   * An exchange is done: what its answer carried has left, or waits again.
+   * @returns bytes of what has left
+   */
+  settle(exchange: Exchange, flushed: boolean): number {
+    const { response } = exchange;
+    // The answer may be given by another exchange by now.
+    if (!response || response.exchange !== exchange) return 0;
+    response.exchange = undefined;
+    if (!flushed) {
+      this.giveBack(response);
+      return 0;
+    }
+    const bytes = bytesOf(response.stanzas);
+    response.stanzas = [];
+    return bytes;
+  }
+
+  get hasLost(): boolean {
+    return this.lost.length > 0;
+  }
+
+  /** Stanzas of answers that never left, in order. From now on those answers are empty: nothing is delivered twice. */
+  takeLost(): Stanza[] {
+    const stanzas: Stanza[] = [];
+    for (const entry of this.lost) {
+      stanzas.push(...entry.stanzas);
+      entry.stanzas = [];
+      entry.body = EMPTY_BODY;
+    }
+    this.lost = [];
+    return stanzas;
+  }
+}
+
+export function bytesOf(stanzas: readonly Stanza[]): number {
+  let bytes = 0;
+  for (const { byteLength } of stanzas) bytes += byteLength;
+  return bytes;
+}
