@@ -50,6 +50,7 @@ export class Resource implements EmbeddedResource {
 
   deliver(stanza: Stanza): void {
     const { management, stream } = this;
+    if (!this.bound) return;
     if (!management) {
       stream?.push(stanza);
       return;

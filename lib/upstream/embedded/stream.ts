@@ -124,14 +124,14 @@ export class EmbeddedStream implements UpstreamStream {
 
   /** @internal Does what the client sent, in its turn. */
   process(input: StreamInput): void {
+    const isStanza = input instanceof Stanza;
+    if (this.phase === 'ended' && (isStanza || !input.always)) return;
     if (this.busy) {
       this.backlog.push(input);
       if (this.backlog.length > MAX_BACKLOG) this.fail('policy-violation', 'wait for the answer of SASL');
-      return;
-    }
-    if (input instanceof Stanza) {
-      if (this.phase !== 'ended') this.element(input);
-    } else if (this.phase !== 'ended' || input.always) {
+    } else if (isStanza) {
+      this.element(input);
+    } else {
       input.run();
     }
   }
