@@ -10,6 +10,8 @@ export abstract class Clock {
   abstract now(): number;
   /** @internal Puts a timeout into the wheel. */
   abstract arm(timeout: Timeout): void;
+  /** @internal Takes a timeout out of the wheel, which forgets it and all that it holds. */
+  abstract disarm(timeout: Timeout): void;
   /** Stops the clock for good; what is still armed never fires. */
   abstract stop(): void;
 }
@@ -38,6 +40,7 @@ export class Timeout {
 
   stop(): void {
     this.deadline = Infinity;
+    if (this.visit !== Infinity) this.clock.disarm(this);
   }
 }
 
@@ -51,7 +54,7 @@ abstract class Wheel extends Clock {
   private armed = 0;
 
   arm(timeout: Timeout): void {
-    if (timeout.visit !== Infinity) this.remove(timeout);
+    this.disarm(timeout);
     const tick = Math.max(this.cursor + 1, Math.ceil(timeout.deadline / TICK));
     timeout.visit = tick * TICK;
     const slot = (this.slots[tick % SLOTS] ??= new Set());
@@ -59,7 +62,8 @@ abstract class Wheel extends Clock {
     if (this.armed++ === 0) this.started();
   }
 
-  private remove(timeout: Timeout): void {
+  disarm(timeout: Timeout): void {
+    if (timeout.visit === Infinity) return;
     if (this.slots[(timeout.visit / TICK) % SLOTS]?.delete(timeout)) this.armed--;
     timeout.visit = Infinity;
   }
@@ -73,16 +77,27 @@ abstract class Wheel extends Clock {
       if (!slot || slot.size === 0) continue;
       for (const timeout of slot) {
         if (timeout.visit > now) continue; // a later round of the wheel
-        this.remove(timeout);
+        this.disarm(timeout);
         if (timeout.deadline > now) {
-          if (timeout.deadline !== Infinity) this.arm(timeout); // moved since
+          this.arm(timeout); // moved since
           continue;
         }
         timeout.deadline = Infinity;
-        timeout.fire();
+        this.fire(timeout);
       }
     }
     if (this.armed === 0) this.idle();
+  }
+
+  /** What one timeout throws is an uncaught exception, as with a timer of Node's own; the others fire all the same. */
+  private fire(timeout: Timeout): void {
+    try {
+      timeout.fire();
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 
   /** The first timeout was armed; `cursor` may be long behind. */

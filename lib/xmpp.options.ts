@@ -258,7 +258,7 @@ function rejectUnknown(options: object): void {
       throw new XmppOptionsError(name, value, `one of ${known.join(', ')}`);
     }
     if (value === undefined) continue;
-    if (typeof value !== 'object' || value === null) throw new XmppOptionsError(name, value, 'an object');
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new XmppOptionsError(name, value, 'an object');
     for (const [key, inner] of Object.entries(value)) {
       if (names.includes(`${name}.${key}`)) continue;
       const known = names.filter((rule) => rule.startsWith(`${name}.`)).map((rule) => rule.slice(name.length + 1));
@@ -272,7 +272,7 @@ function resolveDomains(domains: unknown): string[] {
   if (!Array.isArray(domains) || domains.length === 0) throw new XmppOptionsError('domains', domains, allowed);
   return domains.map((domain: unknown) => {
     if (typeof domain !== 'string') throw new XmppOptionsError('domains', domains, allowed);
-    const name = domain.normalize('NFKC').toLowerCase();
+    const name = domain.normalize('NFKC').toLowerCase().replace(/\.$/, '');
     // A domain goes into headers and host-meta: no white space, no markup, no path.
     if (!/^[^\s/@<>"'&:\u0000-\u001f]{1,1023}$/.test(name)) throw new XmppOptionsError('domains', domains, allowed);
     return name;
@@ -338,12 +338,18 @@ function webUrl(value: unknown): string | undefined {
   return /^https?:$/.test(new URL(value).protocol) ? value.replace(/\/+$/, '') : undefined;
 }
 
+/** As a browser writes it into `Origin`; what it would never write could only be a mistake. */
 function isOrigin(value: unknown): boolean {
-  return typeof value === 'string' && URL.canParse(value) && (new URL(value).origin === value || /^[a-z][a-z0-9+.-]*:\/\/[^/]+$/i.test(value));
+  if (typeof value !== 'string' || !URL.canParse(value)) return false;
+  const { origin } = new URL(value);
+  // Those of browser extensions and apps have schemes whose origin the URL standard leaves open.
+  return origin === 'null' ? /^[a-z][a-z0-9+.-]*:\/\/[^/*\s]+$/.test(value) : origin === value;
 }
 
 function show(value: unknown): string {
   if (typeof value === 'function') return 'a function';
-  const text = JSON.stringify(value) ?? String(value);
+  // What is in an object may be secret.
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return 'an object';
+  const text = typeof value === 'string' || Array.isArray(value) ? JSON.stringify(value) : String(value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }

@@ -24,10 +24,16 @@ export class Origins {
       response.setHeader('Access-Control-Allow-Origin', '*');
       return;
     }
-    response.setHeader('Vary', 'Origin');
+    vary(response);
     if (origin !== undefined && this.allowed.includes(origin)) {
       response.setHeader('Access-Control-Allow-Origin', origin);
       response.setHeader('Access-Control-Allow-Credentials', 'true');
     }
   }
+}
+
+/** Caches must not give one origin's answer to another. What the host wrote into `Vary` stays. */
+function vary(response: ServerResponse): void {
+  const given = [response.getHeader('Vary') ?? []].flat().join(', ');
+  if (!/\borigin\b/i.test(given)) response.setHeader('Vary', given ? `${given}, Origin` : 'Origin');
 }

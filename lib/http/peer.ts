@@ -38,7 +38,7 @@ function list(header: string | string[] | undefined): string[] {
 /** Without brackets, port and the IPv6 form of an IPv4 address. */
 function plain(address: string): string {
   const bracketed = /^\[([^\]]+)\](?::\d+)?$/.exec(address);
-  if (bracketed) return bracketed[1]!;
+  if (bracketed) return plain(bracketed[1]!);
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
   if (mapped) return mapped[1]!;
   const withPort = /^(\d+\.\d+\.\d+\.\d+):\d+$/.exec(address);

@@ -26,6 +26,10 @@ export class Negotiation {
   private smId: string | undefined;
   /** A login by XEP-0078 whose answer is awaited. */
   private legacy: { id: string; jid: string } | undefined;
+  /** Identifiers of the requests that the client sent so far: an answer to one of them proves nothing about another. */
+  private asked: Set<string> | undefined;
+  /** The stream is one that was resumed, or a resource is bound: no answer to a request names the client any more. */
+  private settled = false;
 
   constructor(
     private readonly domain: string,
@@ -35,11 +39,16 @@ export class Negotiation {
   /** An element on its way to the server, looked at until a resource is bound. */
   outgoing(stanza: Stanza): void {
     if (stanza.kind !== 'iq' || this.authenticated) return;
-    const query = stanza.attribute('type') === 'set' ? stanza.child('query', 'jabber:iq:auth') : undefined;
+    const id = stanza.attribute('id') ?? '';
+    const asked = (this.asked ??= new Set());
+    const fresh = id.length > 0 && id.length <= 64 && asked.size < MAX_ASKED && !asked.has(id);
+    if (fresh) asked.add(id);
+    else if (this.legacy?.id === id) this.legacy = undefined;
+    const query = fresh && stanza.attribute('type') === 'set' ? stanza.child('query', 'jabber:iq:auth') : undefined;
     const username = query?.child('username')?.text();
     const resource = query?.child('resource')?.text();
-    if (username && resource) {
-      this.legacy = { id: stanza.attribute('id') ?? '', jid: `${username}@${this.domain}/${resource}` };
+    if (username && resource && !/[@/\s]/.test(username)) {
+      this.legacy = { id, jid: `${username}@${this.domain}/${resource}` };
     }
   }
 
@@ -61,21 +70,25 @@ export class Negotiation {
 
   private authenticate(): Progress {
     this.authenticated = true;
+    this.legacy = this.asked = undefined;
     return 'authenticated';
   }
 
   private bind(jid: string): Progress {
-    this.authenticated = true;
+    this.authenticated = this.settled = true;
+    this.legacy = this.asked = undefined;
     this.jid = jid;
     if (this.smId) this.resumptions.remember(this.smId, jid);
     return 'bound';
   }
 
   private iq(stanza: Stanza): Progress {
-    if (this.jid !== undefined || stanza.attribute('type') !== 'result') return undefined;
-    if (this.legacy && stanza.attribute('id') === this.legacy.id) return this.bind(this.legacy.jid);
+    if (this.settled || stanza.attribute('type') !== 'result') return undefined;
+    // Another client, whose stanzas carry its full JID, could send what looks the same.
+    const from = stanza.attribute('from') ?? this.domain;
+    if (from === this.domain && this.legacy && stanza.attribute('id') === this.legacy.id) return this.bind(this.legacy.jid);
     const jid = stanza.child('bind', NS.bind)?.child('jid', NS.bind)?.text();
-    return jid ? this.bind(jid) : undefined;
+    return jid && (from === this.domain || jid.startsWith(`${from}/`)) ? this.bind(jid) : undefined;
   }
 
   /** XEP-0388: the identifier is a full JID where a resource was bound with it (XEP-0386). */
@@ -101,7 +114,7 @@ export class Negotiation {
       this.smId = element.attribute('id');
       if (this.smId && this.jid) this.resumptions.remember(this.smId, this.jid);
     } else if (element.name === 'resumed') {
-      this.managed = this.resumable = this.authenticated = true;
+      this.managed = this.resumable = this.authenticated = this.settled = true;
       this.smId = element.attribute('previd');
       this.jid = (this.smId && this.resumptions.recall(this.smId)) ?? this.jid;
       return 'resumed';
@@ -127,15 +140,25 @@ export function passableFeatures(features: Stanza, channelBinding: 'strip' | 'pa
         return binds ? feature : undefined;
       case NS.sasl:
       case NS.sasl2:
-        return feature.mapChildren((child) =>
-          child.name === 'mechanism' && !isPassable(child.text().trim(), binds) ? undefined : child,
-        );
+        return passableMechanisms(feature, binds);
       default:
         return feature;
     }
   });
 }
 
-function isPassable(mechanism: string, binds: boolean): boolean {
-  return (binds || !mechanism.endsWith('-PLUS')) && mechanism !== 'EXTERNAL';
+/** Of SASL, of SASL2, and of FAST inside SASL2's `<inline/>` (XEP-0484). */
+function passableMechanisms(list: Stanza, binds: boolean): Stanza {
+  return list.mapChildren((child) => {
+    if (child.name === 'mechanism') return isPassable(child.text().trim(), binds) ? child : undefined;
+    return child.name === 'inline' || child.name === 'fast' ? passableMechanisms(child, binds) : child;
+  });
 }
+
+/** Channel binding is `-PLUS` in SCRAM; in the HT mechanisms of FAST all but `-NONE` name a kind of it. */
+function isPassable(mechanism: string, binds: boolean): boolean {
+  return (binds || !/-PLUS$|^HT-.*-(?:ENDP|UNIQ|EXPR)$/.test(mechanism)) && mechanism !== 'EXTERNAL';
+}
+
+/** Requests before authentication that a legacy login may follow. */
+const MAX_ASKED = 32;

@@ -104,20 +104,20 @@ export class XmppSessionService {
    * @returns how many sessions got it
    */
   send(key: string, stanza: Stanza): number {
-    const open = (this.find(key) as Session[]).filter((session) => !session.managed);
+    const open = (this.find(key) as Session[]).filter((session) => session.jid !== undefined && !session.managed);
     for (const session of open) session.deliver(stanza);
     return open.length;
   }
 
   /**
-   * Sends a stanza to the server in the name of a session's client. Refused where the client runs
-   * stream management, whose counters it would break.
+   * Sends a stanza to the server in the name of a session's client. Refused where no resource is
+   * bound yet, and where the client runs stream management, whose counters it would break.
    * @param id the session's `id`
    * @returns whether it was sent
    */
   sendAs(id: string, stanza: Stanza): boolean {
     const session = this.sessions.get(id);
-    if (!session || session.end || session.managed) return false;
+    if (!session || session.end || session.jid === undefined || session.managed) return false;
     session.send(stanza);
     return true;
   }
@@ -206,8 +206,12 @@ export class XmppSessionService {
     }
     if (this.sessions.size === 0) return;
     await new Promise<void>((resolve) => {
-      this.gone = resolve;
-      new Timeout(this.clock, resolve).start(grace);
+      const patience = new Timeout(this.clock, resolve);
+      patience.start(grace);
+      this.gone = () => {
+        patience.stop();
+        resolve();
+      };
     });
   }
 

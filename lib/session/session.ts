@@ -116,8 +116,8 @@ export class Session implements XmppSession, UpstreamHandler {
   start(upstream: XmppUpstream, header: StreamHeader): void {
     const { address, port, secure } = this.client;
     const client: UpstreamClient = { address, port, secure };
-    this.authTimeout.start(this.context.authTimeout);
     this.stream = upstream.open({ domain: this.domain, header: { ...header, to: this.domain }, client }, this);
+    this.authTimeout.start(this.context.authTimeout);
   }
 
   // From the client.
