@@ -111,11 +111,12 @@ function affiliationStep(room: Room, from: Jid, item: Stanza, change: Change): S
   return { kind: 'affiliation', account, affiliation, change };
 }
 
-/** A room keeps an owner (section 10.4). @throws {StanzaError} conflict */
+/** A room that has an owner keeps one (section 10.4). @throws {StanzaError} conflict */
 function keepOwner(room: Room, steps: readonly Step[]): void {
   const after = new Map(room.affiliations);
   for (const step of steps) if (step.kind === 'affiliation') after.set(step.account, step.affiliation);
-  if (![...after.values()].includes('owner')) throw new StanzaError('conflict');
+  const owned = (affiliations: ReadonlyMap<string, Affiliation>): boolean => [...affiliations.values()].includes('owner');
+  if (owned(room.affiliations) && !owned(after)) throw new StanzaError('conflict');
 }
 
 function occupantNamed(room: Room, item: Stanza): Occupant | undefined {
