@@ -1,17 +1,7 @@
-import { escapeAttribute, Stanza } from '../../xml/index.js';
+import { element, type Stanza } from '../../xml/index.js';
+import { withChild } from './append.js';
 
 const DELAY = 'urn:xmpp:delay';
-const QUALIFIED_NAME = /^<([^\s/>]+)/;
-
-/** A copy of a stanza with one more child, given as XML that declares its own namespace. */
-export function append(stanza: Stanza, child: string): Stanza {
-  const text = stanza.toString();
-  if (text.endsWith('/>')) {
-    return Stanza.parse(`${text.slice(0, -2)}>${child}</${QUALIFIED_NAME.exec(text)![1]}>`);
-  }
-  const close = text.lastIndexOf('</');
-  return Stanza.parse(text.slice(0, close) + child + text.slice(close));
-}
 
 /** Stanzas that the server stamped: what a stanza says of itself may be a lie. */
 const stamped = new WeakSet<Stanza>();
@@ -27,10 +17,7 @@ export function delayed(stanza: Stanza, from: string, time: number): Stanza {
   const honest = stanza.mapChildren((child) => {
     return child.is('delay', DELAY) && child.attribute('from') === from ? undefined : child;
   });
-  const copy = append(
-    honest,
-    `<delay xmlns='${DELAY}' from='${escapeAttribute(from)}' stamp='${new Date(time).toISOString()}'/>`,
-  );
+  const copy = withChild(honest, element('delay', { xmlns: DELAY, from, stamp: new Date(time).toISOString() }));
   stamped.add(copy);
   return copy;
 }

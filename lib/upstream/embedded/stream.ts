@@ -1,12 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { element, NS, Stanza, type Element } from '../../xml/index.js';
-import type {
-  StreamHeader,
-  UpstreamEnd,
-  UpstreamHandler,
-  UpstreamRequest,
-  UpstreamStream,
-} from '../upstream.js';
+import type { StreamHeader, UpstreamEnd, UpstreamHandler, UpstreamRequest, UpstreamStream } from '../upstream.js';
 import {
   BIND_FEATURES,
   managementFailed,
@@ -19,6 +13,7 @@ import {
 import { errorAnswer, StanzaError } from './error.js';
 import { Jid } from './jid.js';
 import { XMLNS } from './namespaces.js';
+import { Outlet } from './outlet.js';
 import type { Resource } from './resource.js';
 import { SaslExchange, type SaslCondition, type SaslStep } from './sasl.js';
 import type { EmbeddedServer, StreamInput } from './server.js';
@@ -38,8 +33,6 @@ type Phase =
   | 'binding'
   | 'bound'
   | 'ended';
-
-type Output = Stanza | { readonly header: StreamHeader } | { readonly end: UpstreamEnd };
 
 /**
  * One stream to the embedded server, from its header to its end. What the client sends waits in the
@@ -64,19 +57,21 @@ export class EmbeddedStream implements UpstreamStream {
   private busy = false;
   private backlog: StreamInput[] = [];
 
-  private paused = false;
-  /** {@link abort} was called: nothing but the end is handed over any more. */
-  private cut = false;
-  private over = false;
-  private output: Output[] = [];
-  private outputBytes = 0;
+  private readonly outlet: Outlet;
   private overflowing = false;
 
   constructor(
     private readonly server: EmbeddedServer,
     request: UpstreamRequest,
-    private readonly handler: UpstreamHandler,
+    handler: UpstreamHandler,
   ) {
+    this.outlet = new Outlet(handler, server.limits.maxQueuedBytes, {
+      onOverflow: () => this.overflow(),
+      onBroken: (error) => {
+        server.report(error);
+        server.enqueue(this, { run: () => this.fail('internal-server-error') });
+      },
+    });
     this.domain = Jid.of('', request.domain)?.domain ?? '';
     this.header = request.header;
     server.add(this);
@@ -95,28 +90,28 @@ export class EmbeddedStream implements UpstreamStream {
   }
 
   pause(): void {
-    this.paused = true;
+    this.outlet.paused = true;
   }
 
   resume(): void {
-    if (!this.paused) return;
-    this.paused = false;
-    if (this.output.length > 0) this.server.enqueue(this, { run: () => this.flush(), always: true });
+    if (!this.outlet.paused) return;
+    this.outlet.paused = false;
+    if (this.outlet.waiting) this.server.enqueue(this, { run: () => this.outlet.flush(), always: true });
   }
 
   close(): void {
     this.server.enqueue(this, {
       always: true,
       run: () => {
-        this.paused = false;
-        if (this.phase === 'ended') this.flush();
+        this.outlet.paused = false;
+        if (this.phase === 'ended') this.outlet.flush();
         else this.finish({ reason: 'closed' });
       },
     });
   }
 
   abort(): void {
-    this.cut = true;
+    this.outlet.cut = true;
     this.server.enqueue(this, { run: () => this.lose(), always: true });
   }
 
@@ -160,7 +155,7 @@ export class EmbeddedStream implements UpstreamStream {
   private answerHeader(): void {
     this.opened = true;
     const known = this.server.domains.includes(this.domain);
-    this.emit({
+    this.outlet.push({
       header: {
         from: known ? this.domain : this.server.domains[0],
         to: this.header.from,
@@ -337,14 +332,7 @@ export class EmbeddedStream implements UpstreamStream {
 
   /** @internal Hands an element over, or keeps it while the stream is paused. */
   push(stanza: Stanza): void {
-    if (this.over) return;
-    if (!this.paused && this.output.length === 0 && !this.cut) {
-      this.hand(stanza);
-      return;
-    }
-    this.output.push(stanza);
-    this.outputBytes += stanza.byteLength;
-    if (this.outputBytes > this.server.limits.maxQueuedBytes) this.overflow();
+    this.outlet.push(stanza);
   }
 
   /** @internal Too much waits: the stream ends, in its turn. */
@@ -352,38 +340,6 @@ export class EmbeddedStream implements UpstreamStream {
     if (this.overflowing) return;
     this.overflowing = true;
     this.server.enqueue(this, { run: () => this.fail('resource-constraint', 'the client reads too slowly') });
-  }
-
-  private emit(item: Output): void {
-    if (this.over) return;
-    if (!this.paused && this.output.length === 0 && !this.cut) this.hand(item);
-    else this.output.push(item);
-  }
-
-  private flush(): void {
-    let done = 0;
-    while (done < this.output.length && !this.paused && !this.cut) {
-      const item = this.output[done++]!;
-      if (item instanceof Stanza) this.outputBytes -= item.byteLength;
-      this.hand(item);
-    }
-    this.output.splice(0, done);
-  }
-
-  private hand(item: Output): void {
-    try {
-      if (item instanceof Stanza) {
-        this.handler.onStanza(item);
-      } else if ('header' in item) {
-        this.handler.onOpen(item.header);
-      } else {
-        this.over = true;
-        this.handler.onEnd(item.end);
-      }
-    } catch (error) {
-      this.server.report(error);
-      this.server.enqueue(this, { run: () => this.fail('internal-server-error') });
-    }
   }
 
   // --- the end -------------------------------------------------------------------------------
@@ -397,13 +353,7 @@ export class EmbeddedStream implements UpstreamStream {
   /** @internal The resource is no longer this stream's. @returns the stanzas that were not handed over */
   release(condition?: 'conflict'): Stanza[] {
     this.resource = undefined;
-    const undelivered: Stanza[] = [];
-    const rest: Output[] = [];
-    for (const item of this.output) {
-      if (item instanceof Stanza && item.kind !== undefined) undelivered.push(item);
-      else rest.push(item);
-    }
-    this.output = rest;
+    const undelivered = this.outlet.takeStanzas();
     if (condition) this.fail(condition);
     return undelivered;
   }
@@ -413,9 +363,9 @@ export class EmbeddedStream implements UpstreamStream {
     if (this.resource) this.server.unbind(this.resource);
     if (error) {
       if (!this.opened) this.answerHeader();
-      this.emit(error);
+      this.push(error);
     }
-    this.emit({ end });
+    this.outlet.push({ end });
     this.server.remove(this);
   }
 
@@ -432,7 +382,6 @@ export class EmbeddedStream implements UpstreamStream {
       }
       this.server.remove(this);
     }
-    this.output = [];
-    if (!this.over) this.hand({ end: { reason: 'aborted' } });
+    this.outlet.end({ reason: 'aborted' });
   }
 }

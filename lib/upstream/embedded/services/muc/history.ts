@@ -1,5 +1,5 @@
 import { element, type Stanza } from '../../../../xml/index.js';
-import { withChild } from '../append.js';
+import { withChild } from '../../append.js';
 import { XMLNS } from '../namespaces.js';
 import { timestamp } from '../time.js';
 

@@ -2,7 +2,7 @@ import { element, NS, Stanza, type Element } from '../../../../xml/index.js';
 import { StanzaError } from '../../error.js';
 import { Jid } from '../../jid.js';
 import type { EmbeddedServices } from '../../service.js';
-import { withChild } from '../append.js';
+import { withChild } from '../../append.js';
 import { XMLNS } from '../namespaces.js';
 import { atLeast, type Occupant } from './occupant.js';
 import type { Room } from './room.js';

@@ -1,6 +1,6 @@
 import { element, NS, Stanza, type Element } from '../../../../xml/index.js';
 import type { Jid } from '../../jid.js';
-import { withChild } from '../append.js';
+import { withChild } from '../../append.js';
 import { XMLNS } from '../namespaces.js';
 
 export type Affiliation = 'owner' | 'admin' | 'member' | 'none' | 'outcast';

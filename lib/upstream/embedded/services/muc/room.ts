@@ -3,7 +3,7 @@ import { element, NS, Stanza, type Element } from '../../../../xml/index.js';
 import { StanzaError } from '../../error.js';
 import type { Jid } from '../../jid.js';
 import type { EmbeddedServices } from '../../service.js';
-import { withChild } from '../append.js';
+import { withChild } from '../../append.js';
 import { XMLNS } from '../namespaces.js';
 import { timestamp } from '../time.js';
 import { DEFAULT_ROOM, type RoomConfig } from './config.js';
