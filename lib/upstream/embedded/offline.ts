@@ -20,10 +20,6 @@ export class OfflineMessages {
     private readonly limits: OfflineLimits,
   ) {}
 
-  get size(): number {
-    return this.messages.length;
-  }
-
   /**
    * @param time when it came, milliseconds since the epoch
    * @returns false when there is no room for it

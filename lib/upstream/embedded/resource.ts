@@ -43,11 +43,6 @@ export class Resource implements EmbeddedResource {
     return this.presence !== undefined;
   }
 
-  /** Whether a client may come back to it by stream management. */
-  get hibernating(): boolean {
-    return this.stream === undefined && this.bound;
-  }
-
   deliver(stanza: Stanza): void {
     const { management, stream } = this;
     if (!this.bound) return;
