@@ -71,6 +71,17 @@ export class ChatClient extends TestStream {
   }
 }
 
+/** A message or an iq that says that something went wrong with one that came from `to`. */
+export function failure(kind: 'iq' | 'message', to: string, condition: string, id = 'failed'): string {
+  const error = `<error type='cancel'><${condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>`;
+  return `<${kind} xmlns='jabber:client' type='error' id='${id}' to='${to}'>${error}</${kind}>`;
+}
+
+/** The result of an iq. */
+export function result(to: string | undefined, id: string | undefined, content = ''): string {
+  return `<iq xmlns='jabber:client' type='result' id='${id}' to='${to}'>${content}</iq>`;
+}
+
 /** The condition of a stanza error, with its application-specific one if there is one. */
 export function conditionOf(stanza: Stanza | undefined): string {
   const error = stanza?.child('error', 'jabber:client');

@@ -1,4 +1,4 @@
-import { conditionOf, START, type ChatClient } from './chat.js';
+import { conditionOf, failure, START, type ChatClient } from './chat.js';
 import { lines, MUC, ROOM, Rooms } from './muc.js';
 
 describe('Multi-user chat: messages', () => {
@@ -42,8 +42,13 @@ describe('Multi-user chat: messages', () => {
     });
 
     it('XEP-0359: get an id of the room, and nobody else can give one in its name', async () => {
-      const forged = `<stanza-id xmlns='urn:xmpp:sid:0' by='${ROOM}' id='forged'/><stanza-id xmlns='urn:xmpp:sid:0' by='other' id='kept'/><x xmlns='${MUC}#user'><status code='307'/></x><delay xmlns='urn:xmpp:delay' from='${ROOM}' stamp='2000-01-01T00:00:00Z'/>`;
-      chat.say(bob, 'hello', forged);
+      const forged = [
+        `<stanza-id xmlns='urn:xmpp:sid:0' by='${ROOM}' id='forged'/>`,
+        "<stanza-id xmlns='urn:xmpp:sid:0' by='other' id='kept'/>",
+        `<x xmlns='${MUC}#user'><status code='307'/></x>`,
+        `<delay xmlns='urn:xmpp:delay' from='${ROOM}' stamp='2000-01-01T00:00:00Z'/>`,
+      ];
+      chat.say(bob, 'hello', forged.join(''));
       const [message] = await alice.received();
       const ids = message!.children().filter((child) => child.is('stanza-id', 'urn:xmpp:sid:0'));
       expect(ids.map((id) => id.attribute('by'))).toEqual(['other', ROOM]);
@@ -120,9 +125,8 @@ describe('Multi-user chat: messages', () => {
 
     it('XEP-0045, 7.2.13: brings what was said before, with its time, and no chat states', async () => {
       chat.say(bob, 'one');
-      bob.send(
-        `<message xmlns='jabber:client' type='groupchat' to='${ROOM}'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>`,
-      );
+      const composing = "<composing xmlns='http://jabber.org/protocol/chatstates'/>";
+      bob.send(`<message xmlns='jabber:client' type='groupchat' to='${ROOM}'>${composing}</message>`);
       await bob.received();
       chat.clock.tick(3000);
       chat.join(carol, 'Carol');
@@ -174,12 +178,14 @@ describe('Multi-user chat: messages', () => {
       bob.message(`${ROOM}/Alice`, 'psst', "type='chat' id='p1'", `<x xmlns='${MUC}#user'><status code='307'/></x>`);
       const [message, ...more] = await alice.received();
       expect(more).toEqual([]);
-      expect([message!.attribute('from'), message!.attribute('to'), message!.attribute('type'), message!.attribute('id')]).toEqual([
-        `${ROOM}/Bob`,
-        alice.jid,
-        'chat',
-        'p1',
-      ]);
+      expect(message!.attributes).toEqual(
+        new Map([
+          ['to', alice.jid],
+          ['type', 'chat'],
+          ['id', 'p1'],
+          ['from', `${ROOM}/Bob`],
+        ]),
+      );
       expect(message!.child('x', `${MUC}#user`)!.children()).toEqual([]);
       expect(await bob.received()).toEqual([]);
       expect(await carol.received()).toEqual([]);
@@ -195,9 +201,7 @@ describe('Multi-user chat: messages', () => {
     });
 
     it('errors to a private message find back to its sender', async () => {
-      alice.send(
-        `<message xmlns='jabber:client' type='error' id='p1' to='${ROOM}/Bob'><error type='cancel'><feature-not-implemented xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`,
-      );
+      alice.send(failure('message', `${ROOM}/Bob`, 'feature-not-implemented', 'p1'));
       const [error] = await bob.received();
       expect([error!.attribute('from'), error!.attribute('id'), conditionOf(error)]).toEqual([
         `${ROOM}/Alice`,
@@ -267,7 +271,8 @@ describe('Multi-user chat: messages', () => {
     });
 
     it('XEP-0249: pass from user to user directly', async () => {
-      carol.send(`<message xmlns='jabber:client' to='bob@localhost'><x xmlns='jabber:x:conference' jid='${ROOM}'/></message>`);
+      const x = `<x xmlns='jabber:x:conference' jid='${ROOM}'/>`;
+      carol.send(`<message xmlns='jabber:client' to='bob@localhost'>${x}</message>`);
       const [invitation] = await bob.received();
       expect(invitation!.child('x', 'jabber:x:conference')!.attribute('jid')).toBe(ROOM);
     });

@@ -1,5 +1,5 @@
 import type { ChatClient } from './chat.js';
-import { conditionOf } from './chat.js';
+import { conditionOf, failure } from './chat.js';
 import { MUC, ROOM, Rooms } from './muc.js';
 
 describe('Multi-user chat: who is in a room', () => {
@@ -68,7 +68,8 @@ describe('Multi-user chat: who is in a room', () => {
     it('XEP-0045, 7.1: what presence carries comes through, but for what only the room says', async () => {
       await chat.gather([alice, 'Alice']);
       bob.presence(
-        `<show>dnd</show><x xmlns='${MUC}'><password>none</password></x><x xmlns='${MUC}#user'><status code='110'/></x>`,
+        `<show>dnd</show><x xmlns='${MUC}'><password>none</password></x>` +
+          `<x xmlns='${MUC}#user'><status code='110'/></x>`,
         `to='${ROOM}/Bob'`,
       );
       const [presence] = await alice.received();
@@ -265,10 +266,7 @@ describe('Multi-user chat: who is in a room', () => {
     it('whom nothing reaches any more is out; other errors change nothing', async () => {
       await chat.gather([alice, 'Alice'], [bob, 'Bob']);
       await alice.received();
-      const fail = (condition: string): void =>
-        bob.send(
-          `<message xmlns='jabber:client' type='error' to='${ROOM}/Alice'><error type='cancel'><${condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`,
-        );
+      const fail = (condition: string): void => bob.send(failure('message', `${ROOM}/Alice`, condition));
       fail('service-unavailable');
       expect((await chat.lines(alice)).filter((seen) => seen.includes('unavailable'))).toEqual([]);
       fail('recipient-unavailable');

@@ -1,5 +1,5 @@
 import type { Stanza } from '../../../../lib/xml/index.js';
-import { conditionOf, type ChatClient } from './chat.js';
+import { conditionOf, result, type ChatClient } from './chat.js';
 import { MUC, ROOM, Rooms } from './muc.js';
 
 const INFO = 'http://jabber.org/protocol/disco#info';
@@ -130,13 +130,19 @@ describe('Multi-user chat: questions', () => {
     });
 
     it('XEP-0045, 6.4: that is not there is item-not-found', async () => {
-      for (const payload of [`<query xmlns='${INFO}'/>`, `<query xmlns='${ITEMS}'/>`, `<query xmlns='${MUC}#owner'/>`, PING]) {
-        expect(conditionOf(await bob.query('get', payload, `none@${SERVICE}`))).toBe('item-not-found');
+      for (const namespace of [INFO, ITEMS, `${MUC}#owner`]) {
+        expect(conditionOf(await ask(bob, namespace, `none@${SERVICE}`))).toBe('item-not-found');
       }
+      expect(conditionOf(await bob.query('get', PING, `none@${SERVICE}`))).toBe('item-not-found');
     });
   });
 
   describe('to an occupant', () => {
+    const send = (id: string): void => {
+      const version = "<query xmlns='jabber:iq:version'/>";
+      bob.send(`<iq xmlns='jabber:client' type='get' id='${id}' to='${ROOM}/Alice'>${version}</iq>`);
+    };
+
     it('XEP-0410, 3: a ping to oneself tells whether one is in the room, and under this nick', async () => {
       const ping = async (client: ChatClient, to: string): Promise<string> => {
         const answer = await client.query('get', PING, to);
@@ -151,17 +157,12 @@ describe('Multi-user chat: questions', () => {
     it('XEP-0045, 17.4: goes there and back, and neither learns the address of the other', async () => {
       await chat.gather([bob, 'Bob']);
       await alice.received();
-      const send = (id: string): void =>
-        bob.send(
-          `<iq xmlns='jabber:client' type='get' id='${id}' to='${ROOM}/Alice'><query xmlns='jabber:iq:version'/></iq>`,
-        );
       send('v1');
       const [question] = await alice.received();
       expect([question!.attribute('from'), question!.attribute('to')]).toEqual([`${ROOM}/Bob`, alice.jid]);
       expect(question!.toString()).not.toContain('bob@localhost');
-      alice.send(
-        `<iq xmlns='jabber:client' type='result' id='${question!.attribute('id')}' to='${ROOM}/Bob'><query xmlns='jabber:iq:version'><name>Test</name></query></iq>`,
-      );
+      const version = "<query xmlns='jabber:iq:version'><name>Test</name></query>";
+      alice.send(result(`${ROOM}/Bob`, question!.attribute('id'), version));
       const [answer] = await bob.received();
       expect([answer!.attribute('from'), answer!.attribute('to'), answer!.attribute('id')]).toEqual([
         `${ROOM}/Alice`,
@@ -170,7 +171,7 @@ describe('Multi-user chat: questions', () => {
       ]);
       expect(answer!.child('query')!.child('name')!.text()).toBe('Test');
       // An answer that nobody waits for goes nowhere.
-      alice.send(`<iq xmlns='jabber:client' type='result' id='${question!.attribute('id')}' to='${ROOM}/Bob'/>`);
+      alice.send(result(`${ROOM}/Bob`, question!.attribute('id')));
       expect(await bob.received()).toEqual([]);
 
       send('v2');
@@ -184,7 +185,7 @@ describe('Multi-user chat: questions', () => {
       await chat.gather([bob, 'Bob']);
       await alice.received();
       for (let i = 0; i <= 1000; i++) {
-        bob.send(`<iq xmlns='jabber:client' type='get' id='v${i}' to='${ROOM}/Alice'><query xmlns='jabber:iq:version'/></iq>`);
+        send(`v${i}`);
       }
       const given = (await bob.received()).map((answer) => `${answer.attribute('id')} ${conditionOf(answer)}`);
       expect(given).toEqual(['v0 remote-server-timeout']);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Stanza } from '../../../../lib/xml/index.js';
-import { Chat, conditionOf, START, type ChatClient } from './chat.js';
+import { Chat, conditionOf, failure, result, START, type ChatClient } from './chat.js';
 
 const PUBSUB = 'http://jabber.org/protocol/pubsub';
 const OWNER = `${PUBSUB}#owner`;
@@ -16,7 +16,8 @@ function form(type: string, fields: Readonly<Record<string, string>>): string {
 
 function publish(id: string | undefined, text: string, options?: Readonly<Record<string, string>>, node = NODE): string {
   const preconditions = options ? `<publish-options>${form('publish-options', options)}</publish-options>` : '';
-  return `<pubsub xmlns='${PUBSUB}'><publish node='${node}'><item${id === undefined ? '' : ` id='${id}'`}><mood xmlns='urn:example:mood'>${text}</mood></item></publish>${preconditions}</pubsub>`;
+  const item = `<item${id === undefined ? '' : ` id='${id}'`}><mood xmlns='urn:example:mood'>${text}</mood></item>`;
+  return `<pubsub xmlns='${PUBSUB}'><publish node='${node}'>${item}</publish>${preconditions}</pubsub>`;
 }
 
 function request(content: string, namespace = PUBSUB): string {
@@ -31,6 +32,17 @@ function itemsOf(stanza: Stanza | undefined): string[] {
 
 const got = (stanzas: readonly Stanza[]): Stanza[] => stanzas.filter((stanza) => stanza.child('event', EVENT));
 
+const IDENTITY = "<identity category='client' type='web' name='Test'/>";
+
+function caps(hash: string, node: string, ver: string): string {
+  return `<c xmlns='http://jabber.org/protocol/caps' hash='${hash}' node='${node}' ver='${ver}'/>`;
+}
+
+/** The question for capabilities among what came. */
+function questionIn(received: readonly Stanza[]): Stanza | undefined {
+  return received.find(({ kind }) => kind === 'iq');
+}
+
 /** Capabilities, and the answer of who has them to whoever asks. */
 class Caps {
   readonly ver: string;
@@ -42,18 +54,17 @@ class Caps {
     this.ver = createHash('sha1')
       .update(`client/web//Test<${sorted.map((feature) => `${feature}<`).join('')}`)
       .digest('base64');
-    this.presence = `<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='urn:example:client' ver='${this.ver}'/>`;
-    this.info = `<identity category='client' type='web' name='Test'/>${sorted.map((feature) => `<feature var='${feature}'/>`).join('')}`;
+    this.presence = caps('sha-1', 'urn:example:client', this.ver);
+    this.info = IDENTITY + sorted.map((feature) => `<feature var='${feature}'/>`).join('');
   }
 
   /** Answers the one question in what the client received. */
   answer(client: ChatClient, received: readonly Stanza[]): void {
-    const [question] = received.filter(({ kind }) => kind === 'iq');
+    const question = questionIn(received);
     const node = question!.child('query', INFO)!.attribute('node');
     if (node !== `urn:example:client#${this.ver}`) throw new Error(`asked for ${node}`);
-    client.send(
-      `<iq xmlns='jabber:client' type='result' id='${question!.attribute('id')}' to='${question!.attribute('from')}'><query xmlns='${INFO}' node='${node}'>${this.info}</query></iq>`,
-    );
+    const info = `<query xmlns='${INFO}' node='${node}'>${this.info}</query>`;
+    client.send(result(question!.attribute('from'), question!.attribute('id'), info));
   }
 }
 
@@ -155,9 +166,8 @@ describe('Personal eventing', () => {
     it('XEP-0060, 7.1.5: make the configuration of a new node and must fit that of an old one', async () => {
       const options = { 'pubsub#access_model': 'whitelist', 'pubsub#persist_items': 'true', 'pubsub#max_items': 'max' };
       expect((await alice.query('set', publish('1', 'a', options))).attribute('type')).toBe('result');
-      expect((await alice.query('set', publish('2', 'b', { ...options, 'pubsub#persist_items': '1' }))).attribute('type')).toBe(
-        'result',
-      );
+      const same = await alice.query('set', publish('2', 'b', { ...options, 'pubsub#persist_items': '1' }));
+      expect(same.attribute('type')).toBe('result');
       const refused = await alice.query('set', publish('3', 'c', { ...options, 'pubsub#access_model': 'open' }));
       expect(conditionOf(refused)).toBe('conflict precondition-not-met');
       expect(refused.child('error')!.child('precondition-not-met')!.namespace).toBe(`${PUBSUB}#errors`);
@@ -392,44 +402,43 @@ describe('Personal eventing', () => {
   });
 
   describe('capabilities', () => {
+    const reply = (client: ChatClient, question: Stanza | undefined, info: string): void =>
+      client.send(result('localhost', question!.attribute('id'), `<query xmlns='${INFO}'>${info}</query>`));
+
     it('XEP-0115, 5.2: hashes as the specification does, so that one answer holds for all', async () => {
-      const caps = "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='n' ver='QgayPKawpkPSDYmwT/WM94uAlu0='/>";
-      alice.presence(caps);
-      const [question] = (await alice.received()).filter(({ kind }) => kind === 'iq');
+      const shown = caps('sha-1', 'n', 'QgayPKawpkPSDYmwT/WM94uAlu0=');
+      alice.presence(shown);
+      const question = questionIn(await alice.received());
       expect([question!.attribute('from'), question!.attribute('to')]).toEqual(['localhost', 'alice@localhost/web']);
       const features = ['caps', 'disco#info', 'disco#items', 'muc']
         .map((name) => `<feature var='http://jabber.org/protocol/${name}'/>`)
         .join('');
-      alice.send(
-        `<iq xmlns='jabber:client' type='result' id='${question!.attribute('id')}' to='localhost'><query xmlns='${INFO}'><identity category='client' type='pc' name='Exodus 0.9.1'/>${features}</query></iq>`,
-      );
+      reply(alice, question, `<identity category='client' type='pc' name='Exodus 0.9.1'/>${features}`);
       await chat.settle();
-      bob.presence(caps);
+      bob.presence(shown);
       expect((await bob.received()).filter(({ kind }) => kind === 'iq')).toEqual([]);
     });
 
     it('XEP-0115, 5.2: sorts and hashes the fields of forms, too', async () => {
       const text = "client/web//Test<x+notify<urn:form<a<1<2<b<3<";
       const ver = createHash('sha256').update(text).digest('base64');
-      const caps = `<c xmlns='http://jabber.org/protocol/caps' hash='sha-256' node='n' ver='${ver}'/>`;
+      const shown = caps('sha-256', 'n', ver);
       const field = (name: string, ...values: string[]): string =>
         `<field var='${name}'>${values.map((value) => `<value>${value}</value>`).join('')}</field>`;
-      alice.presence(caps);
-      const [question] = (await alice.received()).filter(({ kind }) => kind === 'iq');
-      alice.send(
-        `<iq xmlns='jabber:client' type='result' id='${question!.attribute('id')}' to='localhost'><query xmlns='${INFO}'><x xmlns='jabber:x:data' type='result'>${field('b', '3')}${field('FORM_TYPE', 'urn:form')}${field('a', '2', '1')}</x><feature var='x+notify'/><identity category='client' type='web' name='Test'/></query></iq>`,
-      );
+      alice.presence(shown);
+      const question = questionIn(await alice.received());
+      const fields = field('b', '3') + field('FORM_TYPE', 'urn:form') + field('a', '2', '1');
+      const filled = `<x xmlns='jabber:x:data' type='result'>${fields}</x>`;
+      reply(alice, question, `${filled}<feature var='x+notify'/>${IDENTITY}`);
       await chat.settle();
-      bob.presence(caps);
+      bob.presence(shown);
       expect((await bob.received()).filter(({ kind }) => kind === 'iq')).toEqual([]);
     });
 
     it('XEP-0115, 8: a wrong hash holds for its sender only', async () => {
       alice.presence(INTERESTED.presence);
-      const [question] = (await alice.received()).filter(({ kind }) => kind === 'iq');
-      alice.send(
-        `<iq xmlns='jabber:client' type='result' id='${question!.attribute('id')}' to='localhost'><query xmlns='${INFO}'><feature var='poison+notify'/></query></iq>`,
-      );
+      const question = questionIn(await alice.received());
+      reply(alice, question, "<feature var='poison+notify'/>");
       await alice.query('set', publish('1', 'a', undefined, 'poison'));
       expect(got(await alice.received())).toHaveLength(1);
       await alice.received();
@@ -451,10 +460,8 @@ describe('Personal eventing', () => {
 
     it('XEP-0115: nobody answers for another', async () => {
       alice.presence(INTERESTED.presence);
-      const [question] = (await alice.received()).filter(({ kind }) => kind === 'iq');
-      bob.send(
-        `<iq xmlns='jabber:client' type='result' id='${question!.attribute('id')}' to='localhost'><query xmlns='${INFO}'>${INTERESTED.info}</query></iq>`,
-      );
+      const question = questionIn(await alice.received());
+      reply(bob, question, INTERESTED.info);
       await chat.settle();
       await alice.query('set', publish('1', 'a'));
       expect(got(await alice.received())).toEqual([]);
@@ -462,10 +469,8 @@ describe('Personal eventing', () => {
 
     it('XEP-0115: who answers with an error has no features', async () => {
       alice.presence(INTERESTED.presence);
-      const [question] = (await alice.received()).filter(({ kind }) => kind === 'iq');
-      alice.send(
-        `<iq xmlns='jabber:client' type='error' id='${question!.attribute('id')}' to='localhost'><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`,
-      );
+      const question = questionIn(await alice.received());
+      alice.send(failure('iq', 'localhost', 'service-unavailable', question!.attribute('id')));
       await alice.query('set', publish('1', 'a'));
       expect(got(await alice.received())).toEqual([]);
     });

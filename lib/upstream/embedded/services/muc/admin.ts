@@ -82,7 +82,8 @@ function roleStep(room: Room, from: Jid, item: Stanza, change: Change): Step {
   const { affiliation } = occupant;
   // Nobody is kicked or silenced by somebody of lower standing (section 8.2), and admins are moderators always.
   const lower = !atLeast(own, affiliation) && affiliation !== 'none';
-  const demotesAdmin = role !== 'moderator' && atLeast(affiliation, 'admin') && !(role === 'none' && atLeast(own, 'owner'));
+  const kickByOwner = role === 'none' && atLeast(own, 'owner');
+  const demotesAdmin = role !== 'moderator' && atLeast(affiliation, 'admin') && !kickByOwner;
   if (lower || (demotesAdmin && occupant.account !== from.bare)) throw new StanzaError('not-allowed');
   // Only admins make moderators, and take it from them again (sections 9.6 and 9.7).
   if ((role === 'moderator' || (occupant.role === 'moderator' && role !== 'none')) && !atLeast(own, 'admin')) {
@@ -115,7 +116,7 @@ function affiliationStep(room: Room, from: Jid, item: Stanza, change: Change): S
 function keepOwner(room: Room, steps: readonly Step[]): void {
   const after = new Map(room.affiliations);
   for (const step of steps) if (step.kind === 'affiliation') after.set(step.account, step.affiliation);
-  const owned = (affiliations: ReadonlyMap<string, Affiliation>): boolean => [...affiliations.values()].includes('owner');
+  const owned = (all: ReadonlyMap<string, Affiliation>): boolean => [...all.values()].includes('owner');
   if (owned(room.affiliations) && !owned(after)) throw new StanzaError('conflict');
 }
 

@@ -47,7 +47,10 @@ export class History {
     const since = Date.parse(limits?.attribute('since') ?? '');
     const limited = maxChars !== Infinity || seconds !== undefined || !Number.isNaN(since);
     const maxMessages = limit('maxstanzas') ?? (limited ? MAX_MESSAGES : DEFAULT_MESSAGES);
-    const after = Math.max(seconds === undefined ? -Infinity : now - seconds * 1000, Number.isNaN(since) ? -Infinity : since);
+    const after = Math.max(
+      seconds === undefined ? -Infinity : now - seconds * 1000,
+      Number.isNaN(since) ? -Infinity : since,
+    );
 
     const selected: Stanza[] = [];
     let chars = 0;

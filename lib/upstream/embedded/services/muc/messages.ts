@@ -67,7 +67,12 @@ function invite(room: Room, server: EmbeddedServices, from: Jid, invitations: re
     const asked = element(
       'x',
       { xmlns: XMLNS.mucUser },
-      element('invite', { from: room.jid.withResource(inviter.nick).toString() }, ...said(reason), ...goesOn(invitation)),
+      element(
+        'invite',
+        { from: room.jid.withResource(inviter.nick).toString() },
+        ...said(reason),
+        ...goesOn(invitation),
+      ),
       password === '' ? undefined : element('password', {}, password),
     );
     // Clients of before XEP-0045 1.3 know this one only.

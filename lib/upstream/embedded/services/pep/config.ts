@@ -163,5 +163,6 @@ export function applyForm(config: NodeConfig, form: FilledForm): NodeConfig | un
 /** Whether a configuration is what the preconditions of a publisher ask for (XEP-0060, section 7.1.5). */
 export function meets(config: NodeConfig, preconditions: FilledForm): boolean {
   const wanted = applyForm(config, preconditions);
-  return wanted !== undefined && Object.entries(wanted).every(([key, value]) => config[key as keyof NodeConfig] === value);
+  if (!wanted) return false;
+  return Object.entries(wanted).every(([key, value]) => config[key as keyof NodeConfig] === value);
 }
