@@ -15,7 +15,7 @@ import { HostMetaController } from './discovery/index.js';
 import { XmppHealth, XmppMetrics } from './observability/index.js';
 import { XmppEvents, XmppSessionService } from './session/index.js';
 import { Upstreams } from './upstream/upstreams.js';
-import { XmppGateway } from './websocket/index.js';
+import { loadStandardAdapter, STANDARD_ADAPTER, XmppGateway } from './websocket/index.js';
 import {
   ConfigurableModuleClass,
   XMPP_MODULE_OPTIONS,
@@ -48,6 +48,7 @@ const CLIENT_GRACE = 1500;
         return new XmppEvents((name, error) => logger.error(`listener of ${name} failed`, error));
       },
     },
+    { provide: STANDARD_ADAPTER, useFactory: loadStandardAdapter },
     Upstreams,
     XmppSessionService,
     BoshEndpoint,

@@ -37,7 +37,7 @@ export class Upstreams implements OnApplicationShutdown {
   private make(url: string): XmppUpstream {
     let upstream = this.made.get(url);
     if (!upstream) {
-      upstream = url === 'embedded' ? new EmbeddedUpstream({ clock: this.clock }) : this.parse(url);
+      upstream = url === 'embedded' ? new EmbeddedUpstream({ domains: [...this.options.domains], clock: this.clock }) : this.parse(url);
       this.made.set(url, upstream);
     }
     return upstream;

@@ -1,2 +1,2 @@
-export { XmppGateway } from './xmpp.gateway.js';
-export { XmppWsAdapter } from './xmpp-ws.adapter.js';
+export { STANDARD_ADAPTER, XmppGateway } from './xmpp.gateway.js';
+export { loadStandardAdapter, XmppWsAdapter } from './xmpp-ws.adapter.js';

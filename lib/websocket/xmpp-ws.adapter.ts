@@ -1,5 +1,4 @@
 import { createServer, STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
-import { createRequire } from 'node:module';
 import type { Duplex } from 'node:stream';
 import { Logger, type INestApplicationContext, type WebSocketAdapter } from '@nestjs/common';
 import { ApplicationConfig, type HttpAdapterHost } from '@nestjs/core';
@@ -12,6 +11,18 @@ export const XMPP_ENDPOINT = Symbol.for('nestjs-xmpp:endpoint');
 type Fallback = WebSocketAdapter & { dispose?: () => Promise<void>; forceCloseConnections?: boolean };
 type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
+/** The adapter that Nest takes where the app chooses none. */
+export type StandardAdapter = new (server: unknown) => Fallback;
+
+/** Loads it, if it is installed: setting any adapter switches Nest's own loading off. */
+export async function loadStandardAdapter(): Promise<StandardAdapter | undefined> {
+  try {
+    return (await import('@nestjs/platform-socket.io')).IoAdapter as StandardAdapter;
+  } catch {
+    return undefined; // JSON gateways over ws
+  }
+}
+
 /**
  * Serves XMPP gateways itself and hands every other gateway of the app to the adapter that the app
  * chose, or to the one that Nest would have chosen. The module installs it; an app may also write
@@ -21,14 +32,17 @@ type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
  */
 export class XmppWsAdapter extends WsAdapter {
   private readonly log = new Logger(XmppWsAdapter.name);
+  /** What Nest would have taken, had nothing been installed. */
+  private standard: StandardAdapter | undefined;
   private readonly endpoints = new WeakSet<object>();
   private readonly upgrades = new Map<Server, Upgrade>();
 
   /** Puts an XmppWsAdapter in front of whatever app.useWebSocketAdapter() is given, before or after this call. */
-  static install(config: ApplicationConfig, http: HttpAdapterHost): void {
+  static install(config: ApplicationConfig, http: HttpAdapterHost, standard?: StandardAdapter): void {
     const chosen = config.getIoAdapter() as Fallback | null;
     if (chosen instanceof XmppWsAdapter) return;
     const adapter = new XmppWsAdapter(http, chosen ?? undefined);
+    adapter.standard = standard;
     config.setIoAdapter(adapter);
     // On this instance only: what the app chooses later stands behind ours.
     config.setIoAdapter = (next) => {
@@ -52,7 +66,7 @@ export class XmppWsAdapter extends WsAdapter {
 
   override create(port: number, options: Record<PropertyKey, any> = {}): any {
     if (!options[XMPP_ENDPOINT]) {
-      this.fallback ??= this.defaultAdapter();
+      this.fallback ??= this.standard && new this.standard(this.httpServer);
       if (!this.fallback) return super.create(port, options);
       this.fallback.forceCloseConnections = this.forceCloseConnections;
       return this.fallback.create(port, options);
@@ -110,15 +124,5 @@ export class XmppWsAdapter extends WsAdapter {
     httpServer.on('upgrade', listener);
     this.upgrades.set(httpServer, listener);
     return httpServer;
-  }
-
-  /** What Nest would have loaded, had nothing been installed. */
-  private defaultAdapter(): Fallback | undefined {
-    try {
-      const { IoAdapter } = createRequire(import.meta.url)('@nestjs/platform-socket.io');
-      return new IoAdapter(this.httpServer);
-    } catch {
-      return undefined; // not installed: JSON gateways over ws
-    }
   }
 }

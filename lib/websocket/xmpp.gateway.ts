@@ -9,7 +9,10 @@ import { SessionRefused, XmppSessionService } from '../session/index.js';
 import { DEFAULT_LIMITS, Scanner } from '../xml/index.js';
 import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
 import { WebSocketClient, type WebSocketContext } from './client.js';
-import { XMPP_ENDPOINT, XmppWsAdapter } from './xmpp-ws.adapter.js';
+import { XMPP_ENDPOINT, XmppWsAdapter, type StandardAdapter } from './xmpp-ws.adapter.js';
+
+/** Injection token of the adapter that other gateways of the app get where it chose none. */
+export const STANDARD_ADAPTER = Symbol('STANDARD_ADAPTER');
 
 /** RFC 7395, section 3.1. */
 const SUBPROTOCOL = 'xmpp';
@@ -36,6 +39,7 @@ export class XmppGateway implements OnGatewayInit, OnGatewayConnection {
     clock: Clock,
     config: ApplicationConfig,
     http: HttpAdapterHost,
+    @Inject(STANDARD_ADAPTER) standard: StandardAdapter | undefined,
   ) {
     this.origins = new Origins(options.origins);
     this.context = {
@@ -52,7 +56,7 @@ export class XmppGateway implements OnGatewayInit, OnGatewayConnection {
     // Nest reads a gateway's metadata in app.init(), after every provider exists, so options of
     // forRootAsync() can still be written there. `new.target` is the subclass made for one forRoot().
     WebSocketGateway(this.serverOptions())(new.target);
-    XmppWsAdapter.install(config, http);
+    XmppWsAdapter.install(config, http, standard);
   }
 
   /** WebSockets that are open. */

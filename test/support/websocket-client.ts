@@ -11,7 +11,7 @@ export class RawWebSocket {
   private constructor(readonly socket: WebSocket) {
     socket.on('message', (data) => this.frames.put(data.toString()));
     socket.on('error', () => {});
-    this.closed = once(socket, 'close').then(([code]) => code as number);
+    this.closed = new Promise((resolve) => socket.once('close', resolve));
   }
 
   static async connect(url: string, protocols: string[] = ['xmpp'], options: ClientOptions = {}): Promise<RawWebSocket> {
