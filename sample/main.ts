@@ -41,7 +41,9 @@ async function httpAdapter({ platform }: SampleConfig): Promise<AbstractHttpAdap
     return new FastifyAdapter();
   }
   const { ExpressAdapter } = await import('@nestjs/platform-express');
-  return new ExpressAdapter();
+  const adapter = new ExpressAdapter();
+  adapter.disable('x-powered-by');
+  return adapter;
 }
 
 function oneLine(error: unknown): string {

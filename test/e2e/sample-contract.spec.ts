@@ -18,8 +18,15 @@ interface Running {
   readonly boshUrl: string;
 }
 
+const children: Child[] = [];
+
+afterAll(async () => {
+  await Promise.all(children.map((child) => child.stop()));
+});
+
 async function start(environment: SampleEnvironment): Promise<Running> {
   const child = spawnSample(environment);
+  children.push(child);
   const [, url] = (await child.waitFor(/^listening on (http:\/\/\S+)$/m)) as unknown as [string, string];
   return { child, url, wsUrl: `${url.replace('http', 'ws')}/xmpp-websocket`, boshUrl: `${url}/http-bind` };
 }
@@ -44,10 +51,6 @@ describe.each(PLATFORMS)('the sample on %s', (platform) => {
     sample = await start({ HTTP_PLATFORM: platform });
   });
 
-  afterAll(async () => {
-    await sample?.child.stop();
-  });
-
   it('Start: says where it listens, in one line and nothing else', () => {
     expect(sample.child.output).toMatch(/^listening on http:\/\/127\.0\.0\.1:[1-9]\d*\n$/);
   });
@@ -68,8 +71,7 @@ describe.each(PLATFORMS)('the sample on %s', (platform) => {
     const text = await response.text();
     expect(text).toMatch(/^# TYPE \S+ (gauge|counter|histogram)$/m);
     expect(text).toMatch(/^\S*sessions\S* 1$/m);
-    socket.send(CLOSE);
-    await socket.closed;
+    socket.socket.terminate();
   });
 
   it('Endpoints: XMPP over WebSocket, BOSH and host-meta are where the contract puts them', async () => {
@@ -153,15 +155,11 @@ describe.each(PLATFORMS)('the sample on %s', (platform) => {
 describe.each(PLATFORMS)('the sample on %s, told otherwise', (platform) => {
   it('Options: moves its endpoints, and no password of an operator reaches the page', async () => {
     const XMPP_OPTIONS = JSON.stringify({ websocket: { path: '/chat' }, bosh: { path: '/chat-bosh' } });
-    const { child, url } = await start({ HTTP_PLATFORM: platform, XMPP_DOMAINS: 'a.example', XMPP_USERS: 'carol:secret', XMPP_OPTIONS });
-    try {
-      const demo = await (await fetch(`${url}/demo.json`)).json();
-      expect(demo).toEqual({ domain: 'a.example', websocket: '/chat', bosh: '/chat-bosh', accounts: [] });
-      const socket = await RawWebSocket.open(`${url.replace('http', 'ws')}/chat`, 'a.example');
-      socket.socket.terminate();
-    } finally {
-      await child.stop();
-    }
+    const { url } = await start({ HTTP_PLATFORM: platform, XMPP_DOMAINS: 'a.example', XMPP_USERS: 'carol:secret', XMPP_OPTIONS });
+    const demo = await (await fetch(`${url}/demo.json`)).json();
+    expect(demo).toEqual({ domain: 'a.example', websocket: '/chat', bosh: '/chat-bosh', accounts: [] });
+    const socket = await RawWebSocket.open(`${url.replace('http', 'ws')}/chat`, 'a.example');
+    socket.socket.terminate();
   });
 
   it('Endpoints: /health is 503 while the upstream cannot be used', async () => {
@@ -170,14 +168,10 @@ describe.each(PLATFORMS)('the sample on %s, told otherwise', (platform) => {
     const { port } = gone.address() as AddressInfo;
     gone.close();
     await once(gone, 'close');
-    const { child, url } = await start({ HTTP_PLATFORM: platform, XMPP_UPSTREAM: `xmpp://127.0.0.1:${port}` });
-    try {
-      const response = await fetch(`${url}/health`);
-      expect(response.status).toBe(503);
-      expect(await response.json()).toMatchObject({ status: 'down' });
-    } finally {
-      await child.stop();
-    }
+    const { url } = await start({ HTTP_PLATFORM: platform, XMPP_UPSTREAM: `xmpp://127.0.0.1:${port}` });
+    const response = await fetch(`${url}/health`);
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({ status: 'down' });
   });
 });
 
@@ -195,7 +189,7 @@ describe.each(PLATFORMS)('SIGTERM to the sample on %s', (platform) => {
     expect(await socket.next()).toMatch(/^<stream:error .*<system-shutdown /);
     expect(await socket.next()).toBe(CLOSE);
     socket.send(CLOSE);
-    await socket.closed;
+    socket.socket.close();
     const body = await last;
     expect(body).toMatch(/\stype=(['"])terminate\1/);
     expect(body).toMatch(/\scondition=(['"])system-shutdown\1/);
@@ -251,6 +245,7 @@ describe('the sample with a configuration that is wrong', () => {
   describe.each(PLATFORMS)('on %s', (platform) => {
     it.each(CASES)('Start: exits non-zero with one clear line for %s', async (_what, environment, line) => {
       const child = spawnSample({ HTTP_PLATFORM: platform, ...environment() } as SampleEnvironment);
+      children.push(child);
       expect(await child.exit).toEqual({ code: 1, signal: null });
       expect(child.output).toMatch(/^cannot start: [^\n]+\n$/);
       expect(child.output).toMatch(line);
