@@ -62,6 +62,17 @@ export interface SharedOptions {
   maxClients: number;
   /** Seconds that a shared stream outlives its last client. */
   linger: number;
+  /**
+   * What the other clients get of a stanza that one sends: `marked` with the sender's number, `plain`,
+   * or messages as `carbons` (XEP-0280) and the rest marked.
+   */
+  copies: 'marked' | 'plain' | 'carbons';
+  /** Whether a client that attaches gets the presences that it missed. */
+  snapshot: boolean;
+  /** Seconds after which a key no longer attaches; 0: with the end of its stream. */
+  keyTtl: number;
+  /** Attempts with a key that matches nothing, a minute and address; logging in gives one back. */
+  attemptsPerMinute: number;
 }
 
 export interface LimitOptions {
@@ -150,6 +161,10 @@ const RULES = {
   'shared.minKeyLength': integer(16, 8, 256, 'characters'),
   'shared.maxClients': integer(16, 1, 1000, 'clients'),
   'shared.linger': integer(0, 0, 3600, 'seconds'),
+  'shared.copies': oneOf('marked', ['marked', 'plain', 'carbons']),
+  'shared.snapshot': boolean(false),
+  'shared.keyTtl': integer(0, 0, 31_536_000, 'seconds'),
+  'shared.attemptsPerMinute': integer(60, 1, 1_000_000, 'attempts'),
   'limits.maxSessions': integer(10_000, 1, 10_000_000, 'sessions'),
   'limits.maxSessionsPerAddress': integer(100, 1, 10_000_000, 'sessions'),
   'limits.maxDepth': integer(64, 8, 1000, 'levels'),
@@ -225,7 +240,7 @@ export function resolveOptions(options: XmppModuleOptions): ResolvedOptions {
     const result = value === undefined ? rule.default : rule.read(value);
     if (result === undefined && value !== undefined) throw new XmppOptionsError(name, value, rule.allowed);
     if (key === undefined) resolved[group] = result;
-    else (resolved[group] ??= {} as object as never) && ((resolved[group] as Record<string, unknown>)[key] = result);
+    else resolved[group] = { ...(resolved[group] as object | undefined), [key]: result };
   }
   const complete = resolved as unknown as ResolvedOptions;
   if (complete.websocket.path === complete.bosh.path) {

@@ -37,6 +37,8 @@ export type StreamCondition =
   | 'invalid-from'
   | 'invalid-namespace'
   | 'invalid-xml'
+  /** No session to attach to: of BOSH only. */
+  | 'item-not-found'
   | 'not-authorized'
   | 'not-well-formed'
   | 'policy-violation'

@@ -1,6 +1,6 @@
-export type { Client, Transport } from './client.js';
+export type { Client, ClientSession, SharedOpening, Transport } from './client.js';
 export type { EndReason, SessionEnd, StreamCondition } from './end.js';
-export { XmppEvents, type XmppEventMap, type XmppEventName } from './events.js';
+export { XmppEvents, type SharedRefusal, type XmppEventMap, type XmppEventName } from './events.js';
 export { Admission, Place, SessionRefused, type AdmissionLimits } from './limits.js';
 export { Session, type Traffic, type XmppSession } from './session.js';
 export { unguessable, XmppSessionService, type Destinations } from './session.service.js';

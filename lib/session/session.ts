@@ -10,7 +10,7 @@ import type {
 } from '../upstream/upstream.js';
 import { NS, type Stanza } from '../xml/index.js';
 import { bounce } from './bounce.js';
-import type { Client, Transport } from './client.js';
+import type { Client, ClientSession, Transport } from './client.js';
 import type { EndReason, SessionEnd } from './end.js';
 import type { XmppEvents } from './events.js';
 import { Negotiation, passableFeatures, type Resumptions } from './negotiation.js';
@@ -62,7 +62,7 @@ export interface SessionContext {
  * One XMPP stream to the upstream and the client on it. It passes elements on in both directions
  * and looks only at those that say something about the stream itself.
  */
-export class Session implements XmppSession, UpstreamHandler {
+export class Session implements XmppSession, ClientSession, UpstreamHandler {
   readonly id = randomBytes(9).toString('base64url');
   readonly openedAt = new Date();
   readonly traffic: Traffic = { stanzasIn: 0, bytesIn: 0, stanzasOut: 0, bytesOut: 0 };
