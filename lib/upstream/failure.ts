@@ -1,14 +1,15 @@
+import { isNativeError } from 'node:util/types';
+
 const MAX_LENGTH = 300;
 /** What OpenSSL finds wrong with a chain of certificates, as Node names it. */
 const CHAIN_ERROR = /^(?:CERT_|CRL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|INVALID_CA$|INVALID_PURPOSE$|PATH_LENGTH_|ERROR_IN_CERT_|HOSTNAME_MISMATCH$)/;
 
 /** Says in one line, for the log, why a connection failed. */
 export function describeFailure(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) {
-    // Several addresses of one name were tried.
-    return oneLine([...new Set(error.errors.map(describeFailure))].join(', '));
-  }
-  if (!(error instanceof Error)) return oneLine(String(error));
+  if (!isNativeError(error)) return oneLine(String(error));
+  const { errors } = error as Partial<AggregateError>;
+  // Several addresses of one name were tried.
+  if (errors && errors.length > 0) return oneLine([...new Set(errors.map(describeFailure))].join(', '));
   const { code } = error as NodeJS.ErrnoException;
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     return oneLine(`certificate refused: ${(error as { reason?: string }).reason ?? error.message}`);

@@ -40,7 +40,8 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
   private socket: Socket | undefined;
   /** The connection, with TLS where it is due, stands: XML was sent on it. */
   private established = false;
-  private target!: Target;
+  /** At hand; none while they are looked up. */
+  private target: Target | undefined;
   private starttls!: StartTls;
   /** Nothing of the stream may be done without TLS. */
   private mustSecure = false;
@@ -188,7 +189,7 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
     this.established = false;
     this.splitter.stop();
     this.wait('the TLS handshake', this.settings.handshakeTimeout);
-    const socket = this.tls.start(clear, this.request.domain, this.target.tls === 'direct');
+    const socket = this.tls.start(clear, this.request.domain, this.target!.tls === 'direct');
     socket.once('secureConnect', () => {
       if (this.socket !== socket) return;
       this.secure = true;
@@ -239,7 +240,7 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
     } catch (error) {
       if (error instanceof XmlError) return this.violated(error.condition, error.message);
       // A fault of ours must not end the process, and thereby all other streams.
-      new Logger('XmppUpstream').error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+      new Logger('XmppUpstream').error(error);
       this.violated('undefined-condition', 'internal error');
     }
   }
@@ -338,7 +339,7 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
   /** `see-other-host` (RFC 6120, section 4.9.3.19): nothing of the session was sent yet, so we follow, if we may. */
   private redirect(where: string): void {
     const other = parseHost(where);
-    const { tls } = this.target;
+    const { tls } = this.target!;
     const port = other?.port ?? DEFAULT_PORT[tls];
     const allowed = this.settings.redirects.some((may) => may.host === other?.host && (may.port ?? port) === port);
     if (!other || !allowed) return this.giveUp('the server redirects to a host that is not allowed');
@@ -351,7 +352,7 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
 
   /** This target is of no use: the next one. */
   private giveUp(message: string): void {
-    this.failures.push(`${showTarget(this.target)}: ${message}`);
+    this.failures.push(this.target ? `${showTarget(this.target)}: ${message}` : message);
     this.drop();
     this.dialNext();
   }

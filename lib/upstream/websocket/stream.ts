@@ -189,7 +189,7 @@ export class WebSocketStream implements UpstreamStream {
     } catch (error) {
       if (error instanceof XmlError) return this.violated(error.condition, error.message);
       // A fault of ours must not end the process, and thereby all other streams.
-      new Logger('XmppUpstream').error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+      new Logger('XmppUpstream').error(error);
       this.violated('undefined-condition', 'internal error');
     }
   }
