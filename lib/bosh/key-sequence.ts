@@ -24,7 +24,8 @@ export class KeySequence {
    */
   accept(key: string | undefined, newKey: string | undefined): boolean {
     if (key === undefined || !SHA1.test(key)) return false;
-    if (hash('sha1', key) !== this.expected) return false;
+    // Hexadecimal digits are the same in either case; which one the client hashed, it alone knows.
+    if (hash('sha1', key) !== this.expected && hash('sha1', key.toLowerCase()) !== this.expected) return false;
     if (newKey !== undefined && !SHA1.test(newKey)) return false;
     this.expected = (newKey ?? key).toLowerCase();
     return true;
