@@ -355,10 +355,10 @@ function webUrl(value: unknown): string | undefined {
 
 /** As a browser writes it into `Origin`; what it would never write could only be a mistake. */
 function isOrigin(value: unknown): boolean {
-  if (typeof value !== 'string' || !URL.canParse(value)) return false;
+  if (typeof value !== 'string' || value.includes('*') || !URL.canParse(value)) return false;
   const { origin } = new URL(value);
   // Those of browser extensions and apps have schemes whose origin the URL standard leaves open.
-  return origin === 'null' ? /^[a-z][a-z0-9+.-]*:\/\/[^/*\s]+$/.test(value) : origin === value;
+  return origin === 'null' ? /^[a-z][a-z0-9+.-]*:\/\/[^/\s]+$/.test(value) : origin === value;
 }
 
 function show(value: unknown): string {

@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { ManualClock } from '../../../lib/clock.js';
 import type { Client, SessionEnd, Transport } from '../../../lib/session/index.js';
 import { XmppEvents, XmppSessionService, type Session, type XmppEventMap, type XmppEventName } from '../../../lib/session/index.js';
@@ -11,6 +12,9 @@ import type {
 import { Upstreams } from '../../../lib/upstream/upstreams.js';
 import { Stanza } from '../../../lib/xml/index.js';
 import { resolveOptions, type XmppModuleOptions } from '../../../lib/xmpp.options.js';
+
+// What sessions log is looked at in the one test that asks for it.
+Logger.overrideLogger(false);
 
 /** An upstream stream that writes down what it is told. */
 export class ScriptedStream implements UpstreamStream {
