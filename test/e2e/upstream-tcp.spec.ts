@@ -342,6 +342,16 @@ describe('a stream over TCP in clear', () => {
       await peer.end();
     });
 
+    it('R2: tells the server why even while it sends on', async () => {
+      const { session, peer } = await openStream();
+      peer.send('<a></b>');
+      for (let i = 0; i < 50; i++) peer.send('x'.repeat(100_000));
+      await session.ended();
+      await peer.expect('</stream:stream>');
+      await peer.end();
+      expect(peer.error).toBeUndefined();
+    });
+
     it('refuses a header that is none of a stream', async () => {
       const session = new UpstreamRecorder(upstream());
       const peer = await server.accept();

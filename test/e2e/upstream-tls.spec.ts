@@ -294,17 +294,6 @@ describe('a stream over TLS', () => {
       expect((await session.ended()).message).toMatch(/certificate refused: .* \((UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_)\w+\)$/);
     });
 
-    it('U2: NODE_TLS_REJECT_UNAUTHORIZED does not turn the check off', async () => {
-      process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
-      try {
-        const session = open('direct', { ca: undefined });
-        await (await server.accept()).secure(right);
-        expect((await session.ended()).message).toContain('certificate refused');
-      } finally {
-        delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
-      }
-    });
-
     it('may have a wildcard, and the A-labels of an internationalised domain', async () => {
       const identity = await authority.issue('*.example.org', 'xn--bcher-kva.example');
       for (const domain of ['chat.example.org', 'bücher.example']) {

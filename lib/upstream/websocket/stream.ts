@@ -57,6 +57,8 @@ export class WebSocketStream implements UpstreamStream {
   /** `send()` returned false. */
   private blocked = false;
   private closeWhenOpen = false;
+  /** How a stream ends that was given up before it was open. */
+  private fate: UpstreamEnd | undefined;
   private waitingFor = '';
   private readonly patience: Timeout;
   private readonly scanner: Scanner;
@@ -233,7 +235,8 @@ export class WebSocketStream implements UpstreamStream {
 
   private lost(message: string): void {
     const flushed = this.ws.bufferedAmount === 0;
-    if (this.phase === Phase.Cutting) this.end('aborted', flushed ? undefined : message);
+    if (this.fate) this.end(this.fate.reason, this.fate.message);
+    else if (this.phase === Phase.Cutting) this.end('aborted', flushed ? undefined : message);
     else if (this.phase === Phase.Closing && flushed) this.end('closed', message);
     else this.end('failed', message);
   }
@@ -279,8 +282,10 @@ export class WebSocketStream implements UpstreamStream {
   /** Ends a stream of which nothing is to be kept; the session learns of it in the next tick. */
   private cut(reason: UpstreamEnd['reason'], message?: string): void {
     this.phase = Phase.Cutting;
+    this.fate = message === undefined ? { reason } : { reason, message };
+    this.patience.stop();
+    // Tells of an error and of its close in the next tick.
     this.ws.terminate();
-    process.nextTick(() => this.end(reason, message));
   }
 
   private end(reason: UpstreamEnd['reason'], message?: string): void {
