@@ -402,21 +402,21 @@ export class Scanner {
     if (!this.bindings.add(prefixStart, prefixEnd, start, end, depth)) {
       this.fail('policy-violation', 'too many namespaces', where);
     }
-    let references = false;
+    let plain = true;
     for (let i = start; i < end; i++) {
       const byte = source[i]!;
-      // Parsers normalise white space in different ways.
+      // Parsers normalise white space in different ways; some trim that of Unicode, too.
       if (CLASS[byte]! & SPACE) this.fail('not-well-formed', 'white space in a namespace', i);
-      if (byte === AMP) references = true;
+      if (byte === AMP || byte > 0x7f) plain = false;
     }
     // Only what may be one of the two reserved namespaces, or uses a reserved prefix, needs a string.
     const length = end - start;
-    const suspect = references || length === NS.xml.length || length === NS.xmlns.length;
+    const suspect = !plain || length === NS.xml.length || length === NS.xmlns.length;
     if (!suspect && (length > 0 || prefixEnd === prefixStart) && source[prefixStart] !== 0x78) return;
     const prefix = this.text(prefixStart, prefixEnd);
     const uri = this.value(at);
     if (
-      /\s/.test(uri) ||
+      /[\s\u0085]/.test(uri) ||
       prefix === 'xmlns' ||
       (prefix === 'xml') !== (uri === NS.xml) ||
       uri === NS.xmlns ||

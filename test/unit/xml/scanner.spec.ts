@@ -171,6 +171,8 @@ describe('Scanner', () => {
       ['the namespace of xmlns as the default', `<a xmlns="${NS.xmlns}"/>`, 'not-well-formed'],
       ['the namespace of xml behind a reference', `<a xmlns:p="${NS.xml.replace('h', '&#104;')}"/>`, 'not-well-formed'],
       ['white space in a namespace', '<a xmlns="u v"/>', 'not-well-formed'],
+      ['white space of Unicode at the start of a namespace', '<a xmlns="\uFEFFu"/>', 'not-well-formed'],
+      ['white space of Unicode at the end of a namespace', '<a xmlns:p="u&#xA0;"/>', 'not-well-formed'],
       ['a line feed behind a reference in a namespace', '<a xmlns="u&#10;v"/>', 'not-well-formed'],
       ['the separator of expat in an undeclared prefix (CVE-2022-25236)', '<a xmlns:p="u&#10;v"/>', 'not-well-formed'],
     ];
