@@ -182,22 +182,22 @@ export class Scanner {
 
   /** The attributes of the start tag scanned last by {@link tag}, values as they mean, namespace declarations left out. */
   attributesOf(): Map<string, string> {
+    const { attributes } = this;
     const found = new Map<string, string>();
     for (let at = 0; at < this.attributeCount * FIELDS; at += FIELDS) {
-      const name = this.text(this.attributes[at]!, this.attributes[at + 1]!);
-      if (name === 'xmlns' || name.startsWith('xmlns:')) continue;
-      found.set(name, this.value(at));
+      if (!this.isDeclaration(at)) found.set(this.text(attributes[at]!, attributes[at + 1]!), this.value(at));
     }
     return found;
   }
 
   /** The declarations of the start tag scanned last by {@link tag}: prefix ('' for the default) and URI. */
   declarationsOf(): [prefix: string, uri: string][] {
+    const { attributes } = this;
     const found: [string, string][] = [];
     for (let at = 0; at < this.attributeCount * FIELDS; at += FIELDS) {
-      const name = this.text(this.attributes[at]!, this.attributes[at + 1]!);
-      if (name === 'xmlns') found.push(['', this.value(at)]);
-      else if (name.startsWith('xmlns:')) found.push([name.slice(6), this.value(at)]);
+      if (!this.isDeclaration(at)) continue;
+      const end = attributes[at + 1]!;
+      found.push([this.text(Math.min(end, attributes[at]! + 6), end), this.value(at)]);
     }
     return found;
   }
@@ -345,10 +345,7 @@ export class Scanner {
         }
       }
       attributes[at + 3] = position++;
-      const length = attributes[at + 1]! - attributes[at]!;
-      if (length >= 5 && this.isXmlns(attributes[at]!)) {
-        if (length === 5 || source[attributes[at]! + 5] === COLON) this.declare(at, depth);
-      }
+      if (this.isDeclaration(at)) this.declare(at, depth);
       for (let other = 0; other < at; other += FIELDS) {
         if (this.sameBytes(attributes[other]!, attributes[other + 1]!, attributes[at]!, attributes[at + 1]!)) {
           this.fail('not-well-formed', 'attribute given twice', attributes[at]);
@@ -370,6 +367,13 @@ export class Scanner {
     } else if (this.rootPrefixed && this.scope) {
       this.resolve(start + 1, start + 1); // what it inherits must be declared on the root
     }
+  }
+
+  /** Whether the attribute at `at` declares a namespace. */
+  private isDeclaration(at: number): boolean {
+    const start = this.attributes[at]!;
+    const length = this.attributes[at + 1]! - start;
+    return length >= 5 && this.isXmlns(start) && (length === 5 || this.source[start + 5] === COLON);
   }
 
   /** `position` is at an attribute's name: does it start with xmlns? */
@@ -440,7 +444,7 @@ export class Scanner {
       const end = attributes[at + 1]!;
       let colon = start;
       while (colon < end && source[colon] !== COLON) colon++;
-      if (colon === end || (colon === start + 5 && this.isXmlns(start))) continue;
+      if (colon === end || this.isDeclaration(at)) continue;
       const binding = this.resolve(start, colon);
       for (let other = 0; other < found; other += 3) {
         if (

@@ -76,8 +76,9 @@ const CHECKS = {
     same(seen.map(String), found.map(String));
     const stanzas = found.filter((item) => typeof item !== 'string');
     if (found.length === 0) return undefined;
-    // The other parser reads text: as far as the bytes are text.
-    const { root } = judge(longestText(source));
+    // The other parser reads text: as far as the bytes are text. White space before a declaration, left
+    // over from the stream before a restart, is none of XML's business.
+    const { root } = judge(longestText(source).replace(/^[ \t\r\n]+/, ''));
     if (!root) throw new Error('a header that the other parser refuses');
     stanzas.forEach((stanza, i) => {
       if (!root.children[i]?.closed) throw new Error('an element that the other parser refuses');
