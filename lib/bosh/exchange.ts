@@ -41,6 +41,7 @@ export class Exchange {
   gone: boolean;
   answered = false;
   owner: ExchangeOwner | undefined;
+  private flushed = false;
   /** What it was answered with, where that is kept. */
   response: StoredResponse | undefined;
 
@@ -57,7 +58,7 @@ export class Exchange {
     outgoing.once('close', () => {
       this.gone = true;
       this.http.done(this);
-      this.owner?.closed(this, this.outgoing.writableFinished);
+      this.owner?.closed(this, this.flushed);
     });
   }
 
@@ -83,12 +84,16 @@ export class Exchange {
     if (this.gone) return;
     if (body.length >= COMPRESS_FROM && acceptsGzip(this.request)) {
       // In one step, for answers leave in the order of their requests. The fastest level is hardly slower than copying.
-      const packed = gzipSync(body, { level: constants.Z_BEST_SPEED });
-      this.http.send(this.request, this.outgoing, status, type, packed, { ...extra, 'Content-Encoding': 'gzip' });
-    } else {
-      this.http.send(this.request, this.outgoing, status, type, body, extra);
+      body = gzipSync(body, { level: constants.Z_BEST_SPEED });
+      extra = { ...extra, 'Content-Encoding': 'gzip' };
     }
+    this.http.send(this.request, this.outgoing, status, type, body, extra, this.onWritten);
   }
+
+  private readonly onWritten = (error?: Error | null) => {
+    // A write that was under way when the connection was lost ends without an error.
+    this.flushed = !error && !this.request.socket.destroyed;
+  };
 }
 
 function acceptsGzip({ headers }: IncomingMessage): boolean {

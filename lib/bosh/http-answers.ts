@@ -48,6 +48,7 @@ export class HttpAnswers {
     else this.idle = callback;
   }
 
+  /** @param onWritten called when the network has taken the answer, or never will */
   send(
     request: IncomingMessage,
     response: ServerResponse,
@@ -55,6 +56,7 @@ export class HttpAnswers {
     type: string,
     body: Buffer,
     extra?: Readonly<Record<string, string>>,
+    onWritten?: (error?: Error | null) => void,
   ): void {
     if (response.headersSent || response.destroyed) return;
     let headers = this.headersOf(type);
@@ -69,7 +71,15 @@ export class HttpAnswers {
       if (closing) headers['Connection'] = 'close';
     }
     response.writeHead(status, headers);
-    response.end(request.method === 'HEAD' ? undefined : body);
+    if (request.method === 'HEAD') {
+      response.end();
+    } else if (onWritten) {
+      // `writableFinished` tells nothing: an answer whose connection is lost counts as finished.
+      response.write(body, onWritten);
+      response.end();
+    } else {
+      response.end(body);
+    }
   }
 
   /** Answers the preflight of CORS. */

@@ -58,11 +58,16 @@ export class BoshGateway {
   }
 
   /** Cuts the connection of a request; the gateway knows it when this returns. */
-  async cut({ sent }: Pending): Promise<void> {
-    const socket = this.sockets.get(sent.socket!.localPort!)!;
+  cut({ sent }: Pending): Promise<void> {
+    return this.hangUp(sent.socket!);
+  }
+
+  /** Cuts a connection; the gateway knows it when this returns. */
+  async hangUp(own: Socket): Promise<void> {
+    const socket = this.sockets.get(own.localPort!)!;
     // Not once(): a request that was cut in the middle is an error of the socket first.
     const closed = new Promise<void>((resolve) => socket.on('close', () => resolve()));
-    sent.destroy();
+    own.destroy();
     await closed;
   }
 
