@@ -44,8 +44,13 @@ async function connect(login: Login, listener: Listener): Promise<ChatClient> {
       client.sendMessage({ to, body, type: 'chat' });
     },
     disconnect: async () => {
-      const gone = new Promise((resolve) => client.once('disconnected', resolve));
-      client.disconnect();
+      // Over BOSH it says `disconnected` only when its queue is empty, and what it queued while it left (an answer
+      // of stream management, say) stays there for ever. The end of the stream is what the server said.
+      const gone = new Promise((resolve) => {
+        client.once('disconnected', resolve);
+        client.once('stream:end', resolve);
+      });
+      void client.disconnect();
       await gone;
     },
   };
