@@ -526,11 +526,15 @@ export class Scanner {
   /** `&amp;` and its like, or a reference to a legal character. */
   private reference(position: number): number {
     const { source, end } = this;
+    for (const entity of ENTITY_BYTES) {
+      let i = 0;
+      while (i < entity.length && source[position + 1 + i] === entity[i]) i++;
+      if (i === entity.length && position + i < end) return position + 1 + i;
+    }
     const limit = Math.min(end, position + 12);
     let stop = position + 1;
     while (stop < limit && source[stop] !== 0x3b) stop++;
     const name = this.text(position + 1, stop);
-    if (stop < limit && name in ENTITIES) return stop + 1;
     if (/^[A-Za-z_:]/.test(name)) this.fail('restricted-xml', 'entity reference', position);
     const match = stop < limit ? REFERENCE.exec(name) : null;
     if (!match) return this.fail('not-well-formed', 'malformed reference', position);
@@ -584,6 +588,7 @@ export class Scanner {
 /** Thrown where nobody wants to know more, since an error with its stack costs more than a stanza. */
 const FAILED = Symbol('failed');
 const CDATA = Buffer.from('<![CDATA[');
+const ENTITY_BYTES = Object.keys(ENTITIES).map((name) => Buffer.from(`${name};`));
 const REFERENCE = /^#(?:x([0-9a-fA-F]{1,8})|([0-9]{1,9}))$/;
 const DECLARATION =
   /^<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:'1\.0'|"1\.0")(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*('[A-Za-z0-9._-]+'|"[A-Za-z0-9._-]+"))?(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:'(?:yes|no)'|"(?:yes|no)"))?[ \t\r\n]*\?>$/;

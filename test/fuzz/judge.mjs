@@ -55,8 +55,9 @@ export function sorted(attributes) {
 export function meaningOf(stanza, namespaces = new Map()) {
   const scope = new Map(namespaces);
   // A Stanza gives attributes by their names as written; what their prefixes mean stands in its start tag.
-  for (const [, prefix, quoted] of stanza.toString().match(/^<[^\s>/]+(?:[^>"']|"[^"]*"|'[^']*')*>/)[0].matchAll(/\sxmlns:([^\s=]+)\s*=\s*("[^"]*"|'[^']*')/g)) {
-    scope.set(prefix, judge(`<a b=${quoted}/>`).root.attributes[0][2]);
+  const tag = stanza.toString();
+  for (const [, name, quoted] of tag.slice(tag.search(/[\s/>]/)).matchAll(/\s+([^\s=/>]+)\s*=\s*("[^"]*"|'[^']*')/gy)) {
+    if (name.startsWith('xmlns:')) scope.set(name.slice(6), judge(`<a b=${quoted}/>`).root.attributes[0][2]);
   }
   const attributes = [...stanza.attributes].map(([name, value]) => {
     const colon = name.indexOf(':');

@@ -7,6 +7,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
 import * as xml from '../../dist/xml/index.js';
 import { fuzz } from './differential.mjs';
 import { judge, sorted } from './judge.mjs';
@@ -16,7 +17,7 @@ const first = Number(process.argv[3] ?? Date.now() % 1_000_000_000);
 const ROUND = 1000;
 
 const expat = spawnSync('python3', ['-c', 'import xml.parsers.expat']).status === 0 ? startExpat() : undefined;
-console.log(`${count} documents from seed ${first}, judged by saxes${expat ? ' and expat' : '; no python3 with expat here'}`);
+say(`${count} documents from seed ${first}, judged by saxes${expat ? ' and expat' : '; no python3 with expat here'}`);
 
 const total = {};
 try {
@@ -27,12 +28,16 @@ try {
     if (expat) await expat.judge(accepted);
     if (process.stdout.isTTY) process.stdout.write(`\r${done + ROUND}`);
   }
-  console.log(`${process.stdout.isTTY ? '\r' : ''}nothing wrong:`, total);
+  say(`${process.stdout.isTTY ? '\r' : ''}nothing wrong: ${inspect(total, { breakLength: Infinity })}`);
 } catch (error) {
-  console.error(error.message);
+  process.stderr.write(`${error.message}\n`);
   process.exitCode = 1;
 } finally {
   expat?.end();
+}
+
+function say(text) {
+  process.stdout.write(`${text}\n`);
 }
 
 function startExpat() {
