@@ -7,11 +7,11 @@ import { attribute, ERROR_BODY, writeBody, writeTermination, type RequestBody } 
 import { statusOf, streamConditionOf, terminationOf, type BoshCondition, type Termination } from './conditions.js';
 import { creationAttributes, type Grant } from './creation.js';
 import type { Exchange, ExchangeOwner, StoredResponse } from './exchange.js';
-import { HeldRequests, type HeldRequest } from './held-requests.js';
+import { HeldRequests, holdRequest, type HeldRequest } from './held-requests.js';
 import { KeySequence } from './key-sequence.js';
 import type { Origination } from './origination.js';
 import { Overactivity } from './overactivity.js';
-import { takeBatch } from './queue.js';
+import { Outbox } from './outbox.js';
 import { MAX_REPEATS, StoredResponses } from './responses.js';
 import { RidWindow } from './rid-window.js';
 import { Tombstone } from './tombstones.js';
@@ -48,7 +48,7 @@ export class BoshClient implements Client, ExchangeOwner {
   private session!: Session;
   private readonly window: RidWindow<HeldRequest>;
   private readonly held = new HeldRequests();
-  private readonly stored: StoredResponses;
+  private readonly outbox: Outbox;
   private readonly keys: KeySequence | undefined;
   private readonly overactivity: Overactivity;
   private readonly waitTimeout: Timeout;
@@ -61,12 +61,8 @@ export class BoshClient implements Client, ExchangeOwner {
   private state: 'creating' | 'open' | 'over' = 'creating';
   /** The first answer waits for the features no longer. */
   private ready = false;
-  private queue: Stanza[] = [];
-  /** Bytes in the queue, and of answers that have not left. */
-  private waiting = 0;
-  private full = false;
   /** What came with the request that made the session: it follows the features. */
-  private early: readonly Stanza[];
+  private early = NOTHING;
   private opened = false;
   /** Id of the upstream's stream, until the client was told (XEP-0206, section 4). */
   private authid: string | undefined;
@@ -91,15 +87,16 @@ export class BoshClient implements Client, ExchangeOwner {
     private readonly context: ClientContext,
   ) {
     const { clock, options } = context;
-    const { bosh } = options;
+    const { bosh, limits } = options;
     this.window = new RidWindow(granted.rid, granted.requests);
-    this.stored = new StoredResponses(granted.requests, granted.acks);
+    this.outbox = new Outbox(new StoredResponses(granted.requests, granted.acks), limits.maxBufferedBytes, () => {
+      if (this.state !== 'over') this.session.drained();
+    });
     this.keys = granted.newKey === undefined ? undefined : new KeySequence(granted.newKey);
     this.overactivity = new Overactivity(granted.requests, bosh.polling * 1000, bosh.overactivity === 'strict');
     this.wait = (granted.wait || bosh.wait) * 1000 - EARLY;
     this.hold = granted.polling ? 0 : granted.hold;
     this.answerUpTo = granted.rid - 1;
-    this.early = NOTHING;
     this.waitTimeout = new Timeout(clock, () => this.onWait());
     this.inactivityTimeout = new Timeout(clock, () => this.abandon('inactivity'));
     this.slowTimeout = new Timeout(clock, () => {
@@ -123,7 +120,7 @@ export class BoshClient implements Client, ExchangeOwner {
     this.session = session;
     this.early = body.restart ? NOTHING : body.stanzas;
     this.claim(exchange);
-    this.held.push(newHeld(exchange, body, hash));
+    this.held.push(holdRequest(exchange, body, hash));
     if (exchange.gone) return this.abandon('lost');
     if (this.granted.polling) {
       this.ready = true;
@@ -147,7 +144,7 @@ export class BoshClient implements Client, ExchangeOwner {
       case 'ahead': {
         const parked = this.window.get(rid);
         if (parked) return this.replace(parked, exchange, hash);
-        this.window.park(rid, newHeld(exchange, body, hash));
+        this.window.park(rid, holdRequest(exchange, body, hash));
         return this.proceed();
       }
     }
@@ -161,7 +158,7 @@ export class BoshClient implements Client, ExchangeOwner {
 
   closed(exchange: Exchange, flushed: boolean): void {
     this.connections--;
-    const bytes = this.stored.settle(exchange, flushed);
+    this.outbox.settle(exchange, flushed);
     if (this.state === 'over') return;
     if (!exchange.answered) {
       const entry = this.held.of(exchange) ?? this.window.waiting().find((parked) => parked.exchange === exchange);
@@ -170,10 +167,9 @@ export class BoshClient implements Client, ExchangeOwner {
     // Whoever made the session does not know its sid: nobody does.
     const first = this.state === 'creating' || exchange.response?.rid === this.granted.rid;
     if (first && !flushed) return this.abandon('lost');
-    this.delivered(bytes);
     if (this.connections === 0) {
       this.inactivityTimeout.start((this.pausedFor ?? this.granted.inactivity) * 1000 + PATIENCE);
-    } else if (this.stored.hasLost) {
+    } else if (!this.outbox.isEmpty) {
       this.schedule();
     }
   }
@@ -240,9 +236,9 @@ export class BoshClient implements Client, ExchangeOwner {
   private acknowledge(entry: HeldRequest, ack: number | undefined): void {
     const { rid } = entry;
     // Without the attribute the client has all answers; the last ones stay, in case that it only says so.
-    this.delivered(this.stored.trim(ack === undefined || ack >= rid ? rid - 1 - this.granted.requests : ack));
+    this.outbox.acknowledge(ack === undefined || ack >= rid ? rid - 1 - this.granted.requests : ack);
     if (ack === undefined || ack >= rid - 1) return;
-    const missing = this.stored.get(ack + 1);
+    const missing = this.outbox.stored.get(ack + 1);
     if (!missing || missing.exchange) return;
     const time = Math.round(this.context.clock.now() - missing.at);
     if (time < REPORT_AFTER) return;
@@ -278,10 +274,10 @@ export class BoshClient implements Client, ExchangeOwner {
   private repeat(exchange: Exchange, rid: number, hash: string): void {
     const held = this.held.get(rid);
     if (held) return this.replace(held, exchange, hash);
-    const stored = this.stored.get(rid);
+    const stored = this.outbox.stored.get(rid);
     if (!stored || stored.hash !== hash) return this.violate(exchange, 'item-not-found', 'rid out of the window');
     if (++stored.repeats > MAX_REPEATS) return this.violate(exchange, 'policy-violation', 'request repeated too often');
-    this.stored.reclaim(stored);
+    this.outbox.stored.reclaim(stored);
     if (!exchange.gone) exchange.deliver(stored, this.granted.contentType);
   }
 
@@ -305,16 +301,13 @@ export class BoshClient implements Client, ExchangeOwner {
 
   onStanza(stanza: Stanza): boolean {
     if (this.state === 'over') return true;
-    this.queue.push(stanza);
-    this.waiting += stanza.byteLength;
+    const mayGoOn = this.outbox.push(stanza);
     if (!this.ready && stanza.namespace === NS.streams && stanza.name === 'features') {
       this.ready = true;
       this.forward(NOTHING);
     }
     this.schedule();
-    if (this.waiting <= this.context.options.limits.maxBufferedBytes) return true;
-    this.full = true;
-    return false;
+    return mayGoOn;
   }
 
   onDrain(): void {
@@ -328,24 +321,22 @@ export class BoshClient implements Client, ExchangeOwner {
     const { state } = this;
     const open = this.unanswered();
     const termination = terminationOf(end);
-    const queue = this.finish();
+    this.finish();
     if (state === 'creating') {
       for (const entry of open) this.tell(entry, termination);
       return this.context.remove(this);
     }
-    if (queue.length > 0 && open.length === 1 && termination.detail) {
-      this.tell(open[0]!, termination, queue.splice(0));
-    }
+    const { outbox } = this;
+    const alone = open.length === 1 && termination.detail !== undefined;
     for (const entry of open) {
-      if (!entry.exchange?.live) continue;
-      if (queue.length > 0) this.give(entry, takeBatch(queue));
-      else this.tell(entry, termination);
+      if (outbox.isEmpty || alone) this.tell(entry, termination, outbox.takeAll());
+      else this.give(entry, outbox.take());
     }
     // The stream still goes: senders can be told at once. Where it is gone, what is left may yet be fetched.
     if (end.reason === 'terminated' || end.reason === 'shutdown' || end.reason === 'auth-timeout') {
-      this.session.bounceAll(queue.splice(0));
+      this.session.bounceAll(outbox.takeAll());
     }
-    this.bury(termination, queue);
+    this.bury(termination);
   }
 
   // Answers.
@@ -354,10 +345,10 @@ export class BoshClient implements Client, ExchangeOwner {
   flush(): void {
     this.scheduled = false;
     if (this.state === 'over' || (this.state === 'creating' && !this.ready)) return;
-    while (this.queue.length > 0 || this.stored.hasLost) {
+    while (!this.outbox.isEmpty) {
       const next = this.held.oldestLive;
       if (!next || next.silent) break;
-      this.answer(next, this.take());
+      this.answer(next, this.outbox.take());
     }
     for (let oldest = this.held.oldest; oldest && this.isDue(oldest); oldest = this.held.oldest) {
       this.answer(oldest, NOTHING);
@@ -383,11 +374,6 @@ export class BoshClient implements Client, ExchangeOwner {
     return !oldest.exchange || (!this.congested && !this.slowed);
   }
 
-  private take(): readonly Stanza[] {
-    if (this.stored.hasLost) this.queue.unshift(...this.stored.takeLost());
-    return takeBatch(this.queue);
-  }
-
   /** Answers a held request, and those before it, whose clients are gone, with nothing. */
   private answer(entry: HeldRequest, stanzas: readonly Stanza[]): void {
     for (let first = this.held.shift(); first && first !== entry; first = this.held.shift()) this.give(first, NOTHING);
@@ -395,7 +381,7 @@ export class BoshClient implements Client, ExchangeOwner {
   }
 
   private give(entry: HeldRequest, stanzas: readonly Stanza[]): void {
-    const { rid, exchange } = entry;
+    const { rid } = entry;
     let { attributes } = entry;
     if (this.granted.acks && this.window.last !== rid) attributes += attribute('ack', this.window.last);
     if (this.state === 'creating') {
@@ -409,7 +395,6 @@ export class BoshClient implements Client, ExchangeOwner {
     }
     this.answeredEmpty = stanzas.length === 0;
     this.put(entry, writeBody(attributes, stanzas), stanzas, 200);
-    if (!exchange) this.delivered(0);
   }
 
   /** Answers with the end of the session. */
@@ -421,15 +406,8 @@ export class BoshClient implements Client, ExchangeOwner {
   private put({ rid, hash, exchange }: HeldRequest, body: Buffer, stanzas: readonly Stanza[], status: number): void {
     const at = this.context.clock.now();
     const response: StoredResponse = { rid, hash, at, body, status, stanzas, repeats: 0, exchange: undefined };
-    this.stored.add(response);
+    this.outbox.stored.add(response);
     exchange?.deliver(response, this.granted.contentType);
-  }
-
-  private delivered(bytes: number): void {
-    this.waiting -= bytes;
-    if (!this.full || this.waiting > this.context.options.limits.maxBufferedBytes / 2) return;
-    this.full = false;
-    this.session.drained();
   }
 
   private armWait(): void {
@@ -464,66 +442,50 @@ export class BoshClient implements Client, ExchangeOwner {
   /** The client ends the session: its payload was forwarded before (XEP-0124, section 13). */
   private leave(): void {
     const open = this.unanswered();
-    const queue = this.finish();
+    const { outbox } = this;
+    this.finish();
     // Clients drop what stands in an answer that ends the session.
-    const last = queue.length > 0 && open.length > 1 ? 1 : 0;
+    const last = !outbox.isEmpty && open.length > 1 ? 1 : 0;
     open.forEach((entry, index) => {
-      if (index < last) this.give(entry, takeBatch(queue));
-      else if (index === last) this.tell(entry, {});
-      else this.give(entry, NOTHING);
+      if (index === last) this.tell(entry, {});
+      else this.give(entry, index < last ? outbox.take() : NOTHING);
     });
-    this.session.leave({ reason: 'closed' }, queue);
-    this.bury({ condition: 'item-not-found' }, []);
+    this.session.leave({ reason: 'closed' }, outbox.takeAll());
+    this.bury({ condition: 'item-not-found' });
   }
 
   /** A request broke a rule: it is told so, the others that it takes with it are told that (section 17.2). */
   private violate(exchange: Exchange | undefined, condition: BoshCondition, text: string): void {
     const open = this.unanswered();
-    const queue = this.finish();
+    this.finish();
     for (const entry of open) if (entry.exchange !== exchange) this.tell(entry, { condition: 'other-request' });
     const { legacy, contentType } = this.granted;
     exchange?.send(writeTermination({ condition }), contentType, statusOf(condition, legacy));
-    this.session.leave({ reason: 'error', condition: streamConditionOf(condition), text: `${condition}: ${text}` }, queue);
-    this.bury({ condition }, []);
+    const end: SessionEnd = { reason: 'error', condition: streamConditionOf(condition), text: `${condition}: ${text}` };
+    this.session.leave(end, this.outbox.takeAll());
+    this.bury({ condition });
   }
 
   /** The client is gone without a word; nobody is left to tell. */
   private abandon(reason: 'lost' | 'inactivity'): void {
-    const queue = this.finish();
-    this.session.leave({ reason }, queue);
+    this.finish();
+    this.session.leave({ reason }, this.outbox.takeAll());
     this.context.remove(this);
   }
 
-  /** @returns what the client has not got */
-  private finish(): Stanza[] {
-    if (this.stored.hasLost) this.queue.unshift(...this.stored.takeLost());
-    const { queue } = this;
-    this.queue = [];
+  private finish(): void {
     this.state = 'over';
     this.waitTimeout.stop();
     this.inactivityTimeout.stop();
     this.slowTimeout.stop();
     this.place.release();
-    return queue;
   }
 
-  private bury(termination: Termination, queue: Stanza[]): void {
+  private bury(termination: Termination): void {
     const { legacy, contentType } = this.granted;
     const body = writeTermination(termination);
     const status = statusOf(termination.condition, legacy);
-    const { sid, origination, stored } = this;
-    this.context.remove(this, new Tombstone({ sid, origination, body, status, contentType, stored, queue }));
+    const { origination, outbox } = this;
+    this.context.remove(this, new Tombstone({ origination, body, status, contentType, outbox }));
   }
-}
-
-function newHeld(exchange: Exchange, body: RequestBody, hash: string): HeldRequest {
-  return {
-    rid: body.rid,
-    hash,
-    body,
-    exchange: exchange.gone ? undefined : exchange,
-    repeats: 0,
-    silent: false,
-    attributes: '',
-  };
 }

@@ -64,3 +64,15 @@ export class HeldRequests {
     return this.entries.find((entry) => entry.exchange === exchange);
   }
 }
+
+export function holdRequest(exchange: Exchange, body: RequestBody, hash: string): HeldRequest {
+  return {
+    rid: body.rid,
+    hash,
+    body,
+    exchange: exchange.gone ? undefined : exchange,
+    repeats: 0,
+    silent: false,
+    attributes: '',
+  };
+}

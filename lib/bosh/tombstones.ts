@@ -1,22 +1,19 @@
 import { Timeout, type Clock } from '../clock.js';
-import type { Stanza } from '../xml/index.js';
 import { writeBody, type RequestBody } from './body.js';
 import type { Exchange, ExchangeOwner } from './exchange.js';
 import type { Origination } from './origination.js';
-import { takeBatch } from './queue.js';
-import { MAX_REPEATS, type StoredResponses } from './responses.js';
+import type { Outbox } from './outbox.js';
+import { MAX_REPEATS } from './responses.js';
 
 /** What is left of a session that ended while no request could be told. */
 export interface Epitaph {
-  readonly sid: string;
   readonly origination: Origination;
   /** What every further request is told. */
   readonly body: Buffer;
   readonly status: number;
   readonly contentType: string;
-  readonly stored: StoredResponses;
-  /** What waited for the client when the server ended the stream. */
-  readonly queue: Stanza[];
+  /** What waited for the client when the server ended the stream, and the last answers. */
+  readonly outbox: Outbox;
 }
 
 /** Tells a client that comes too late why its session ended, and gives it what waited for it. */
@@ -28,7 +25,8 @@ export class Tombstone implements ExchangeOwner {
   }
 
   request(exchange: Exchange, { rid }: RequestBody, hash: string): void {
-    const { stored, queue, contentType, body, status } = this.epitaph;
+    const { outbox, contentType, body, status } = this.epitaph;
+    const { stored } = outbox;
     if (exchange.gone) return;
     exchange.owner = this;
     const again = stored.get(rid);
@@ -36,8 +34,7 @@ export class Tombstone implements ExchangeOwner {
       stored.reclaim(again);
       return exchange.deliver(again, contentType);
     }
-    queue.unshift(...stored.takeLost());
-    const stanzas = takeBatch(queue);
+    const stanzas = outbox.take();
     if (stanzas.length === 0) return exchange.send(body, contentType, status);
     const answer = { rid, hash, at: 0, body: writeBody('', stanzas), status: 200, repeats: 0, stanzas, exchange };
     stored.add(answer);
@@ -50,7 +47,7 @@ export class Tombstone implements ExchangeOwner {
 
   /** An answer of the session's last hours. */
   closed(exchange: Exchange, flushed: boolean): void {
-    this.epitaph.stored.settle(exchange, flushed);
+    this.epitaph.outbox.settle(exchange, flushed);
   }
 }
 

@@ -1,0 +1,74 @@
+import type { Stanza } from '../xml/index.js';
+import type { Exchange } from './exchange.js';
+import type { StoredResponses } from './responses.js';
+
+/** Bytes after which an answer takes no further stanza; one stanza goes in any case. */
+const MAX_RESPONSE_BYTES = 262_144;
+
+/** What waits for the client: stanzas that no answer took yet, and those of answers that never left. */
+export class Outbox {
+  private queue: Stanza[] = [];
+  /** Bytes in the queue, and of answers that have not left. */
+  private waiting = 0;
+  private full = false;
+
+  /**
+   * @param limit bytes beyond which the sender is to stop
+   * @param onDrained called when it may go on
+   */
+  constructor(
+    readonly stored: StoredResponses,
+    private readonly limit: number,
+    private readonly onDrained: () => void,
+  ) {}
+
+  get isEmpty(): boolean {
+    return this.queue.length === 0 && !this.stored.hasLost;
+  }
+
+  /** @returns false when too much waits */
+  push(stanza: Stanza): boolean {
+    this.queue.push(stanza);
+    this.waiting += stanza.byteLength;
+    if (this.waiting <= this.limit) return true;
+    this.full = true;
+    return false;
+  }
+
+  /** As much from the front as goes into one answer. */
+  take(): readonly Stanza[] {
+    const { queue } = this;
+    if (this.stored.hasLost) queue.unshift(...this.stored.takeLost());
+    let count = 0;
+    let bytes = 0;
+    while (count < queue.length && (bytes += queue[count]!.byteLength) <= MAX_RESPONSE_BYTES) count++;
+    if (count === 0 && queue.length > 0) count = 1;
+    if (count < queue.length) return queue.splice(0, count);
+    this.queue = [];
+    return queue;
+  }
+
+  /** All of it, for which there will be no answer. */
+  takeAll(): readonly Stanza[] {
+    const all = [...this.stored.takeLost(), ...this.queue];
+    this.queue = [];
+    return all;
+  }
+
+  /** An exchange is done: what its answer carried has left, or waits again. */
+  settle(exchange: Exchange, flushed: boolean): void {
+    this.left(this.stored.settle(exchange, flushed));
+  }
+
+  /** The client has all answers up to `rid`. */
+  acknowledge(rid: number): void {
+    this.left(this.stored.trim(rid));
+  }
+
+  private left(bytes: number): void {
+    this.waiting -= bytes;
+    if (!this.full || this.waiting > this.limit / 2) return;
+    this.full = false;
+    this.onDrained();
+  }
+}
