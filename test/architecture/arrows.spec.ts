@@ -22,11 +22,12 @@ const ROOMS: readonly { readonly name: string; readonly files: RegExp; readonly 
   // What the kinds that dial a server have in common.
   { name: 'connection', files: /^upstream\/[^/]+\.ts$/, imports: ['port', 'clock', 'xml'] },
   { name: 'session', files: /^session\//, imports: ['upstreams', 'port', 'options', 'clock', 'xml'] },
+  { name: 'shared', files: /^shared\//, imports: ['session', 'port', 'options', 'clock', 'xml'] },
   // Transports know their protocol and the session; the way back is the Client port that they implement.
-  { name: 'websocket', files: /^websocket\//, imports: ['session', 'port', 'http', 'options', 'clock', 'xml'] },
-  { name: 'bosh', files: /^bosh\//, imports: ['session', 'port', 'http', 'options', 'clock', 'xml'] },
+  { name: 'websocket', files: /^websocket\//, imports: ['shared', 'session', 'port', 'http', 'options', 'clock', 'xml'] },
+  { name: 'bosh', files: /^bosh\//, imports: ['shared', 'session', 'port', 'http', 'options', 'clock', 'xml'] },
   { name: 'discovery', files: /^discovery\//, imports: ['http', 'options', 'xml'] },
-  { name: 'observability', files: /^observability\//, imports: ['session', 'upstreams', 'port', 'options', 'clock', 'xml'] },
+  { name: 'observability', files: /^observability\//, imports: ['shared', 'session', 'upstreams', 'port', 'options', 'clock', 'xml'] },
   { name: 'module', files: /^(?:xmpp\.module|xmpp\.module-definition|index)\.ts$/, imports: 'all' },
 ];
 

@@ -137,6 +137,7 @@ modules_enabled = {
 }
 modules_disabled = { "s2s", "dialback" }
 authentication = "internal_hashed"
+default_iteration_count = 4096
 c2s_require_encryption = ${c.requireTls}
 allow_unencrypted_plain_auth = false
 consider_bosh_secure = true

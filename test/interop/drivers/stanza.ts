@@ -48,7 +48,7 @@ async function connect(login: Login, listener: Listener): Promise<ChatClient> {
       // of stream management, say) stays there for ever. The end of the stream is what the server said.
       const gone = new Promise((resolve) => {
         client.once('disconnected', resolve);
-        client.once('stream:end', resolve);
+        client.once('stream:end' as 'disconnected', resolve);
       });
       void client.disconnect();
       await gone;
