@@ -2,6 +2,8 @@
 export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
+  // No test asserts time; this only ends one that hangs, also on a slow machine.
+  testTimeout: 60_000,
   testRegex: '\\.spec\\.ts$',
   reporters: ['default', '<rootDir>/test/support/summary-reporter.mjs'],
   extensionsToTreatAsEsm: ['.ts'],

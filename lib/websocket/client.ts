@@ -46,6 +46,12 @@ const OPEN_PATIENCE = 900;
 const CLOSE_PATIENCE_ERROR = 1000;
 const CLOSE_PATIENCE = 5000;
 
+/** What the codes mean with which ws refuses a message. */
+const REFUSALS = new Map<number | undefined, SessionEnd>([
+  [1007, { reason: 'error', condition: 'bad-format', text: 'invalid UTF-8' }],
+  [1009, { reason: 'error', condition: 'policy-violation', text: 'frame too large' }],
+]);
+
 /** `1012` Service Restart. */
 const SERVICE_RESTART = 1012;
 
@@ -137,16 +143,17 @@ export class WebSocketClient implements Client {
   }
 
   /**
-   * The WebSocket is about to be closed with a code because of a faulty message: 1007 (not UTF-8)
-   * or 1009 (too large). The client is told in XMPP's own words first (RFC 7395, section 3.5).
+   * Our close frame is about to be sent: nothing can follow it. After a faulty message, 1007 (not
+   * UTF-8) or 1009 (too large), the client is told in XMPP's own words first (RFC 7395, section 3.5).
    */
-  onRefused(code: number): void {
-    const condition = code === 1009 ? 'policy-violation' : 'bad-format';
-    const end: SessionEnd = { reason: 'error', condition, text: code === 1009 ? 'frame too large' : 'invalid UTF-8' };
-    this.leave(end);
-    this.sayEnd(end);
-    this.writer.flush();
+  onClosing(code?: number): void {
+    if (this.state < State.Closing) {
+      const end = REFUSALS.get(code) ?? { reason: 'lost' };
+      this.session?.leave(end);
+      if (end.condition) this.sayEnd(end);
+    }
     this.state = State.Gone;
+    this.writer.end();
   }
 
   // From the client.
@@ -225,11 +232,10 @@ export class WebSocketClient implements Client {
   }
 
   private onSocketClose(): void {
-    const was = this.state;
     this.state = State.Gone;
     this.timer.stop();
     this.openTimer.stop();
-    if (was === State.Open || was === State.Opening) this.session?.leave({ reason: 'lost' });
+    this.session?.leave({ reason: 'lost' });
     this.context.onGone(this);
   }
 
@@ -297,7 +303,6 @@ export class WebSocketClient implements Client {
   }
 
   private closeSocket(code = 1000): void {
-    this.writer.flush();
     this.state = State.Gone;
     this.openTimer.stop();
     this.timer.start(CLOSE_PATIENCE_ERROR); // then the socket is destroyed

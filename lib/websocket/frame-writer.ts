@@ -13,6 +13,7 @@ export class FrameWriter {
   private batch: (Stanza | Buffer)[] = [];
   private batchBytes = 0;
   private scheduled = false;
+  private ended = false;
 
   constructor(private readonly socket: Duplex) {}
 
@@ -22,12 +23,19 @@ export class FrameWriter {
   }
 
   write(message: Stanza | Buffer): void {
+    if (this.ended) return;
     this.batch.push(message);
     this.batchBytes += headerLength(message.byteLength) + message.byteLength;
     if (!this.scheduled) {
       this.scheduled = true;
       process.nextTick(flush, this);
     }
+  }
+
+  /** Hands over what waits; nothing follows. */
+  end(): void {
+    this.flush();
+    this.ended = true;
   }
 
   /** Hands over what waits. To be called before anything else is written to the socket. */

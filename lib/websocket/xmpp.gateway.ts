@@ -17,6 +17,9 @@ export const STANDARD_ADAPTER = Symbol('STANDARD_ADAPTER');
 /** RFC 7395, section 3.1. */
 const SUBPROTOCOL = 'xmpp';
 
+/** Event of a socket whose close frame is about to be sent. */
+const CLOSING = 'closing' as 'close'; // ws types its own events alone
+
 interface Refusal {
   status: number;
   message: string;
@@ -68,14 +71,13 @@ export class XmppGateway implements OnGatewayInit, OnGatewayConnection {
     const Base = server.options.WebSocket!; // of the adapter's own copy of ws
     server.options.WebSocket = class extends Base {
       readonly [XMPP_ENDPOINT] = true;
-      private refused = false;
 
-      /** ws closes by itself after a message that is too large (1009) or not UTF-8 (1007): say why first. */
+      /**
+       * Also called by ws itself: to answer the peer's close frame, and after a message that is too
+       * large (1009) or not UTF-8 (1007). What was said before has to leave first.
+       */
       override close(code?: number, reason?: string | Buffer): void {
-        if ((code === 1009 || code === 1007) && !this.refused && this.readyState === Base.OPEN) {
-          this.refused = true;
-          this.emit('refused', code);
-        }
+        if (this.readyState === Base.OPEN) this.emit(CLOSING, code);
         super.close(code, reason);
       }
     } as typeof Base;
@@ -87,7 +89,7 @@ export class XmppGateway implements OnGatewayInit, OnGatewayConnection {
       const peer = peerOf(request, this.options.trustProxy);
       const client = new WebSocketClient(socket, request.socket, peer, this.context);
       this.clients.add(client);
-      socket.on('refused' as 'close', (code: number) => client.onRefused(code));
+      socket.on(CLOSING, (code?: number) => client.onClosing(code));
     } catch (error) {
       this.logger.error(error);
       socket.terminate();

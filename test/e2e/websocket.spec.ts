@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { XmppSessionService } from 'nestjs-xmpp';
 import { PLATFORMS, startGateway, type Gateway } from '../support/gateway.js';
 import { ScriptedUpstream } from '../support/scripted-upstream.js';
@@ -346,6 +347,23 @@ describe.each(PLATFORMS)('the WebSocket gateway on %s', (platform) => {
       expect(await stream.seen.take()).toBe('close');
       client.socket.close(1000);
       expect(await client.closed).toBe(1000);
+    });
+
+    it('W10: answers <close/> before the close frame, where both came at once, and sends nothing behind it', async () => {
+      await start();
+      const { client, stream } = await pair();
+      let bytes = Buffer.alloc(0);
+      const raw = (client.socket as unknown as { _socket: Socket })._socket;
+      raw.on('data', (chunk) => (bytes = Buffer.concat([bytes, chunk])));
+      raw.cork();
+      client.send(CLOSE);
+      client.socket.close(1000);
+      raw.uncork();
+      expect(await client.closed).toBe(1000);
+      expect(await stream.seen.take()).toBe('close');
+      const frame = Buffer.concat([Buffer.from([0x81, CLOSE.length]), Buffer.from(CLOSE)]);
+      expect(bytes.indexOf(frame)).toBe(bytes.length - frame.length - 4);
+      expect(bytes.subarray(-4)).toEqual(Buffer.from([0x88, 2, 0x03, 0xe8]));
     });
 
     it('W10: closes the WebSocket itself when the client does not', async () => {
