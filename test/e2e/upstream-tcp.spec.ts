@@ -134,6 +134,17 @@ describe('a stream over TCP in clear', () => {
     expect(await session.ended()).toEqual({ reason: 'failed', message: 'waited too long for the new stream header' });
   });
 
+  it('does not blame the server for a restart that is not answered while we do not read', async () => {
+    const { session, peer } = await openStream({ openTimeout: 3 });
+    session.stream.pause();
+    session.stream.restart({});
+    await peer.openStream(SASL_FEATURES);
+    clock.tick(10_000);
+    expect(session.log).toEqual(['open', 'features']);
+    session.stream.resume();
+    await session.opened();
+  });
+
   describe('backpressure', () => {
     it('tells when the server does not read, and when it does again, and loses nothing', async () => {
       const { session, peer } = await openStream();
@@ -150,9 +161,31 @@ describe('a stream over TCP in clear', () => {
       peer.resume();
       await session.drained();
       session.stream.send(message('last'));
-      await peer.expect(String(message('last')));
+      await peer.expectLast(String(message('last')));
       expect(peer.raw.toString().match(/<body>x{100000}<\/body>/g)).toHaveLength(sent);
       expect(session.log.filter((entry) => entry === 'drain')).toHaveLength(1);
+    });
+
+    it.each([1, 40])('tells of room again when the server took all at once that was too much for one tick (%i stanzas)', async (count) => {
+      const { session, peer } = await openStream();
+      const large = message('x'.repeat(300_000 / count));
+      let room = true;
+      for (let i = 0; i < count; i++) room = session.stream.send(large) && room;
+      expect(room).toBe(false);
+      await session.drained();
+      for (let i = 0; i < count; i++) await peer.expect(String(large));
+      expect(session.log).toEqual(['open', 'features', 'drain']);
+    });
+
+    it('says nothing of room again where it never said that there was none', async () => {
+      const { session, peer } = await openStream();
+      const large = message('x'.repeat(200_000));
+      for (let i = 0; i < 20; i++) {
+        expect(session.stream.send(large)).toBe(true);
+        await peer.expect(String(large));
+        await settle();
+      }
+      expect(session.log).toEqual(['open', 'features']);
     });
 
     it('stops reading while paused, and reads on', async () => {
@@ -217,6 +250,22 @@ describe('a stream over TCP in clear', () => {
       await peer.end();
     });
 
+    it('close() gives the server two more seconds to answer once it took everything', async () => {
+      const { session, peer } = await openStream();
+      peer.pause();
+      for (let i = 0; i < 100; i++) session.stream.send(message('x'.repeat(200_000)));
+      session.stream.close();
+      await settle();
+      clock.tick(1900);
+      peer.resume();
+      await peer.expectLast('</stream:stream>');
+      await settle();
+      clock.tick(1900);
+      expect(session.log).toEqual(['open', 'features']);
+      peer.send('</stream:stream>');
+      expect(await session.ended()).toEqual({ reason: 'closed' });
+    });
+
     it('close() says so when the server did not take what was sent', async () => {
       const { session, peer } = await openStream();
       peer.pause();
@@ -276,6 +325,17 @@ describe('a stream over TCP in clear', () => {
       expect(session.log).toEqual(['open', 'features', 'presence', 'end']);
     });
 
+    it('abort() inside onOpen hands on nothing', async () => {
+      const session = new UpstreamRecorder(upstream());
+      session.onHeader = () => session.stream.abort();
+      const peer = await server.accept();
+      await peer.openStream(SASL_FEATURES);
+      await peer.end();
+      peer.finish();
+      await session.ended();
+      expect(session.log).toEqual(['open', 'end']);
+    });
+
     it('abort() waits for the server no longer than two seconds', async () => {
       const { session } = await openStream();
       session.stream.abort();
@@ -291,6 +351,17 @@ describe('a stream over TCP in clear', () => {
       expect(await session.ended()).toEqual({ reason: 'aborted' });
       await settle();
       expect(session.log).toEqual(['end']);
+    });
+
+    it('abort() while dialing makes no connection any more', async () => {
+      const byName = upstream({ server: { host: 'localhost', port: server.port, tls: 'starttls' } });
+      const given = new UpstreamRecorder(byName);
+      given.stream.abort();
+      await given.ended();
+      const other = new UpstreamRecorder(byName);
+      await (await server.accept()).openStream(SASL_FEATURES);
+      await other.opened();
+      expect(server.count).toBe(1);
     });
 
     it('U11: answers the end of the stream by the server', async () => {
@@ -348,7 +419,8 @@ describe('a stream over TCP in clear', () => {
       for (let i = 0; i < 50; i++) peer.send('x'.repeat(100_000));
       await session.ended();
       await peer.expect('</stream:stream>');
-      await peer.end();
+      peer.finish();
+      await peer.closed();
       expect(peer.error).toBeUndefined();
     });
 
@@ -583,13 +655,17 @@ describe('a domain with SRV records', () => {
 
   it('does not wait for ever for DNS, and is not disturbed by an answer that comes too late', async () => {
     const clock = new ManualClock();
-    let answer!: (records: []) => void;
-    const resolver = { resolveSrv: () => new Promise<[]>((resolve) => (answer = resolve)) };
+    const server = await FakeServer.listen();
+    const records = [{ name: '127.0.0.1', port: server.port, priority: 0, weight: 0 }];
+    const answers: (() => void)[] = [];
+    const resolver = { resolveSrv: () => new Promise<typeof records>((resolve) => answers.push(() => resolve(records))) };
     const session = new UpstreamRecorder(new TcpUpstream({ clock, resolver, connectTimeout: 5 }));
     clock.tick(5100);
     expect((await session.ended()).message).toContain('waited too long for the SRV records');
-    answer([]);
+    for (const answer of answers) answer();
     await settle();
     expect(session.log).toEqual(['end']);
+    expect(server.count).toBe(0);
+    await server.close();
   });
 });

@@ -48,7 +48,7 @@ export class Peer {
   /** Chunks as they came; those before TLS in clear. */
   readonly chunks: Buffer[] = [];
   private socket: Socket;
-  private text = '';
+  private unreadChunks: string[] = [];
   private finished = false;
   private failure: Error | undefined;
   private wake: (() => void) | undefined;
@@ -62,6 +62,15 @@ export class Peer {
   /** What came and was not yet expected. */
   get unread(): string {
     return this.text;
+  }
+
+  /** Put together only when somebody looks. */
+  private get text(): string {
+    if (this.unreadChunks.length > 1) this.unreadChunks = [this.unreadChunks.join('')];
+    return this.unreadChunks[0] ?? '';
+  }
+  private set text(text: string) {
+    this.unreadChunks = text === '' ? [] : [text];
   }
 
   /** All bytes up to now. */
@@ -79,6 +88,11 @@ export class Peer {
     }, String(pattern));
   }
 
+  /** Waits until what came ends with it; for when very much comes, all of which {@link expect} would search again and again. */
+  async expectLast(text: string): Promise<void> {
+    await this.until(() => (this.chunks.slice(-2).join('').endsWith(text) ? true : undefined), text);
+  }
+
   /** So many bytes, taken from what came. */
   async bytes(count: number): Promise<Buffer> {
     await this.until(() => (this.raw.length >= count ? true : undefined), `${count} bytes`);
@@ -88,6 +102,11 @@ export class Peer {
   /** The client has closed its side, or the connection is gone. */
   async end(): Promise<void> {
     await this.until(() => this.finished || undefined, 'the end');
+  }
+
+  /** The connection is gone on both sides, and all that we sent with it. */
+  async closed(): Promise<void> {
+    if (!this.socket.closed) await new Promise((resolve) => this.socket.once('close', resolve));
   }
 
   /** How the connection broke; undefined for an orderly end. */
@@ -162,7 +181,7 @@ export class Peer {
         'data',
         (chunk: Buffer) => {
           this.chunks.push(chunk);
-          this.text += chunk.toString('utf8');
+          this.unreadChunks.push(chunk.toString('utf8'));
           this.wake?.();
         },
       ],

@@ -14,6 +14,7 @@ export class UpstreamRecorder implements UpstreamHandler {
   readonly stream: UpstreamStream;
   /** Everything, in order: `open`, the name of an element, `drain`, `end`. */
   readonly log: string[] = [];
+  onHeader: (() => void) | undefined;
   onElement: ((stanza: Stanza) => void) | undefined;
   private readonly opens = new Mailbox<StreamHeader>();
   private readonly stanzas = new Mailbox<Stanza>();
@@ -53,6 +54,7 @@ export class UpstreamRecorder implements UpstreamHandler {
   onOpen(header: StreamHeader): void {
     this.note('open');
     this.opens.put(header);
+    this.onHeader?.();
   }
 
   onStanza(stanza: Stanza): void {

@@ -14,6 +14,9 @@ export class Outbox {
   private scheduled = false;
   private socket: Writable | undefined;
 
+  /** @param taken called when a batch was taken at once, so that no `drain` of the socket will follow it */
+  constructor(private readonly taken: () => void) {}
+
   /** Bytes that were not handed to the operating system yet. */
   get bytes(): number {
     return this.queuedBytes + (this.socket?.writableLength ?? 0);
@@ -62,6 +65,7 @@ export class Outbox {
   flushScheduled(): void {
     this.scheduled = false;
     this.flush();
+    if (this.socket?.writableNeedDrain === false) this.taken();
   }
 
   private flush(): void {

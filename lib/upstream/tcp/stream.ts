@@ -58,7 +58,7 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
   private targets: Target[] = [];
   private readonly patience: Timeout;
   private readonly splitter: StreamSplitter;
-  private readonly outbox = new Outbox();
+  private readonly outbox = new Outbox(() => this.drained());
 
   constructor(
     private readonly request: UpstreamRequest,

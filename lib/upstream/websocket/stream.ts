@@ -152,9 +152,8 @@ export class WebSocketStream implements UpstreamStream {
     if (this.phase > Phase.Closing) return;
     this.phase = Phase.Cutting;
     this.wait('', CLOSE_TIMEOUT);
-    this.uncork();
     this.ws.resume();
-    this.socket!.end();
+    this.socket!.end(); // with all that waits, corked or not
   }
 
   // From the connection.

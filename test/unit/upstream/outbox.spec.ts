@@ -21,14 +21,19 @@ class Wire extends Writable {
   }
 }
 
+function open(wire: Wire, taken = () => {}): Outbox {
+  const outbox = new Outbox(taken);
+  outbox.attach(wire);
+  return outbox;
+}
+
 const tick = () => new Promise<void>((resolve) => setImmediate(resolve));
 const message = (body: string) => Stanza.parse(`<message xmlns='jabber:client'><body>${body}</body></message>`);
 
 describe('outbox', () => {
   it('makes one write of all stanzas of one tick', async () => {
     const wire = new Wire();
-    const outbox = new Outbox();
-    outbox.attach(wire);
+    const outbox = open(wire);
     for (let i = 0; i < 100; i++) outbox.push(message(`m${i}`));
     expect(wire.writes).toHaveLength(0);
     await tick();
@@ -40,8 +45,7 @@ describe('outbox', () => {
 
   it('does not wait for another tick with the next stanza', async () => {
     const wire = new Wire();
-    const outbox = new Outbox();
-    outbox.attach(wire);
+    const outbox = open(wire);
     outbox.push(message('one'));
     await tick();
     outbox.push(message('two'));
@@ -51,8 +55,7 @@ describe('outbox', () => {
 
   it('writes a large stanza where it lies, between its neighbours', async () => {
     const wire = new Wire();
-    const outbox = new Outbox();
-    outbox.attach(wire);
+    const outbox = open(wire);
     const large = message('x'.repeat(100_000));
     for (const stanza of [message('a'), message('b'), large, message('c')]) outbox.push(stanza);
     await tick();
@@ -68,8 +71,7 @@ describe('outbox', () => {
     const source = Buffer.from('<iq/>');
     const inherited = Stanza.scanned(scanner, source, scanner.element(source, 0, source.length, scope), scope);
     const wire = new Wire();
-    const outbox = new Outbox();
-    outbox.attach(wire);
+    const outbox = open(wire);
     outbox.push(inherited);
     outbox.push(inherited);
     await tick();
@@ -78,7 +80,7 @@ describe('outbox', () => {
 
   it('keeps what comes before there is a connection, and its order', async () => {
     const wire = new Wire();
-    const outbox = new Outbox();
+    const outbox = new Outbox(() => {});
     outbox.push(message('early'));
     expect(outbox.bytes).toBe(message('early').byteLength);
     await tick();
@@ -91,18 +93,30 @@ describe('outbox', () => {
 
   it('writes what waits before its last word, at once and together', () => {
     const wire = new Wire();
-    const outbox = new Outbox();
-    outbox.attach(wire);
+    const outbox = open(wire);
     outbox.push(message('last but one'));
     outbox.finish('</stream:stream>');
     expect(wire.writes).toHaveLength(1);
     expect(wire.text).toBe(`${message('last but one')}</stream:stream>`);
   });
 
+  it('tells of a batch that was taken at once, since the wire will not', async () => {
+    const wire = new Wire();
+    const drains: string[] = [];
+    wire.on('drain', () => drains.push('wire'));
+    const outbox = open(wire, () => drains.push('outbox'));
+    outbox.push(message('x'.repeat(4000)));
+    await tick();
+    expect(drains).toEqual(['outbox']);
+    // In several pieces it is held back until all are there: then the wire tells.
+    for (const length of [4000, 100_000, 4000]) outbox.push(message('x'.repeat(length)));
+    await tick();
+    expect(drains).toEqual(['outbox', 'wire']);
+  });
+
   it('writes nothing once it is detached', async () => {
     const wire = new Wire();
-    const outbox = new Outbox();
-    outbox.attach(wire);
+    const outbox = open(wire);
     outbox.push(message('never'));
     outbox.detach();
     await tick();
