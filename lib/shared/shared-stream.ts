@@ -156,9 +156,10 @@ export class SharedStream implements Client, MemberHub {
 
   /** A client that waits: the first for {@link begin}, the others for the first. */
   join(client: Client, header: StreamHeader, request: SharedRequest): Member {
-    const member = new Member(++this.numbers, client, header, request, this);
+    const member = new Member(this.numbers + 1, client, header, request, this);
     const reason = this.objection(member);
     if (reason) throw new SharingRefused(reason);
+    this.numbers++;
     this.waiting.push(member);
     member.patience.start(Math.min(request.patience ?? Infinity, this.context.options.limits.authTimeout * 1000));
     // A client is never called before it has its session.
