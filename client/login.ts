@@ -1,0 +1,63 @@
+import type { SharedKey, SharedKeySource } from './key-source.js';
+import type { ConnectionInternals } from './strophe.js';
+
+/** Times that a login begins anew by itself: with a fresh key, or on the stream that other tabs have. */
+const MOST_TRIES = 3;
+const HANDLER_LISTS = ['handlers', 'addHandlers', 'timedHandlers', 'addTimeds'] as const;
+
+/** One call of `connect()` or `attach()`, with all that is tried for it. */
+export class Login {
+  stage: 'finding' | 'opening' | 'open' | 'settling' | 'leaving' = 'finding';
+  /** Bare JID, or a domain, once it is known. */
+  account = '';
+  key: SharedKey | undefined;
+  /** It had the key. */
+  source: SharedKeySource | undefined;
+  /** Of another stream, found in the XMPP server: this login goes there. */
+  move: string | undefined;
+  /** The key was not accepted. */
+  refused = false;
+  /** A key that opened nothing. */
+  stale: string | undefined;
+  tries = 0;
+  /** The app wants no connection any more. */
+  cancelled = false;
+  /** Handlers that the app added before it connected: Strophe forgets them whenever a connection ends. */
+  private readonly handlers: Pick<ConnectionInternals, (typeof HANDLER_LISTS)[number]>;
+
+  constructor(
+    connection: ConnectionInternals,
+    /** undefined: only the key knows. */
+    readonly jid: string | undefined,
+    readonly password: string | object | undefined,
+    /** Callback, wait, hold, and so on. */
+    readonly more: readonly unknown[],
+    /** Without a password: there must be a stream. */
+    readonly attaches: boolean,
+  ) {
+    const { handlers, addHandlers, timedHandlers, addTimeds } = connection;
+    this.handlers = {
+      handlers: [...handlers],
+      addHandlers: [...addHandlers],
+      timedHandlers: [...timedHandlers],
+      addTimeds: [...addTimeds],
+    };
+  }
+
+  get attachOnly(): boolean {
+    return this.attaches || this.move !== undefined;
+  }
+
+  /** Whose stream it must be; undefined where anybody's will do. */
+  get owner(): string | undefined {
+    return [this.account, this.key?.jid].find((jid) => jid?.includes('@'));
+  }
+
+  get mayRetry(): boolean {
+    return !this.attaches && !this.cancelled && this.tries + 1 < MOST_TRIES;
+  }
+
+  restoreHandlers(connection: ConnectionInternals): void {
+    for (const list of HANDLER_LISTS) connection[list] = [...this.handlers[list]];
+  }
+}
