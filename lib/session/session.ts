@@ -220,7 +220,7 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
     if (!this.over) {
       const told: SessionEnd =
         end.reason === 'failed'
-          ? { reason: 'upstream-failed', condition: 'remote-connection-failed' }
+          ? { reason: 'upstream-failed', condition: 'remote-connection-failed', ...(this.resumable && { resumable: true }) }
           : { reason: 'upstream-closed' };
       if (end.reason === 'failed') {
         const message = end.message ?? 'connection lost';

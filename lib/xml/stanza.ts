@@ -239,9 +239,14 @@ export class Stanza {
   }
 
   /** Name, raw value and the attribute as it stands, of each. */
-  private *rawAttributes(): Generator<[name: string, value: string, raw: string]> {
+  private rawAttributes(): [name: string, value: string, raw: string][] {
     const rest = this.source.toString('utf8', this.nameEnd, this.tagEnd);
-    for (const match of rest.matchAll(ATTRIBUTE)) yield [match[1]!, match[2] ?? match[3]!, match[0]];
+    const found: [string, string, string][] = [];
+    ATTRIBUTE.lastIndex = 0;
+    for (let match = ATTRIBUTE.exec(rest); match; match = ATTRIBUTE.exec(rest)) {
+      found.push([match[1]!, match[2] ?? match[3]!, match[0]]);
+    }
+    return found;
   }
 }
 

@@ -406,6 +406,17 @@ describe.each(PLATFORMS)('the WebSocket gateway on %s', (platform) => {
       client.socket.close();
     });
 
+    it('C32, P28: a client that can resume is cut when its upstream is lost, so that it resumes by itself', async () => {
+      await start();
+      const { client, stream } = await pair();
+      stream.bound('alice@example.org/a');
+      stream.push(`<enabled xmlns='urn:xmpp:sm:3' id='sm1' resume='true'/>`);
+      for (let i = 0; i < 3; i++) await client.next();
+      stream.finish({ reason: 'failed', message: 'reset' });
+      expect(await client.closed).toBe(1012);
+      expect(client.frames.size).toBe(0);
+    });
+
     it('W9, C32: an upstream that cannot be reached is told behind an <open/>', async () => {
       await start({}, new ScriptedUpstream(false));
       const client = await RawWebSocket.connect(gateway.wsUrl);

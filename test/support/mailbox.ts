@@ -3,6 +3,10 @@ export class Mailbox<T> {
   private readonly items: T[] = [];
   private wake: (() => void) | undefined;
 
+  get size(): number {
+    return this.items.length;
+  }
+
   put(item: T): void {
     this.items.push(item);
     this.wake?.();

@@ -63,23 +63,23 @@ describe('resolveOptions', () => {
 
   const numbers: [name: string, min: number, max: number, whole: boolean][] = [
     ['websocket.pingInterval', 0, 3600, false],
-    ['websocket.maxFrameBytes', 1024, 67_108_864, true],
+    ['websocket.maxFrameBytes', 256, 67_108_864, true],
     ['websocket.openTimeout', 1, 300, false],
     ['bosh.wait', 1, 600, true],
     ['bosh.hold', 1, 10, true],
     ['bosh.inactivity', 1, 3600, true],
     ['bosh.polling', 0, 300, true],
     ['bosh.maxpause', 0, 3600, true],
-    ['bosh.maxBodyBytes', 1024, 67_108_864, true],
-    ['shared.minKeyLength', 8, 256, true],
+    ['bosh.maxBodyBytes', 256, 67_108_864, true],
+    ['shared.minKeyLength', 1, 256, true],
     ['shared.maxClients', 1, 1000, true],
     ['shared.linger', 0, 3600, true],
     ['limits.maxSessions', 1, 10_000_000, true],
     ['limits.maxSessionsPerAddress', 1, 10_000_000, true],
-    ['limits.maxDepth', 8, 1000, true],
+    ['limits.maxDepth', 2, 1000, true],
     ['limits.sessionsPerMinute', 1, 1_000_000, true],
     ['limits.authTimeout', 1, 3600, false],
-    ['limits.maxBufferedBytes', 16_384, 1_073_741_824, true],
+    ['limits.maxBufferedBytes', 1024, 1_073_741_824, true],
   ];
 
   describe.each(numbers)('%s', (name, min, max, whole) => {
