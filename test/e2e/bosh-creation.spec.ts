@@ -9,7 +9,7 @@ describe.each(BOSH_MODES)('making a BOSH session, on %s behind the %s', (platfor
     (bosh = await BoshGateway.start(platform, ingress, options, upstream));
   afterEach(() => bosh.close());
 
-  it('B7, C27, C29: grants what it has, and names the domain', async () => {
+  it('B4, B7, C27, C29: grants what it has, and names the domain', async () => {
     await start({ bosh: { maxpause: 90 } });
     const answer = await bosh.http.post(creation({ wait: 20, hold: 1 }));
     expect(answer.status).toBe(200);
@@ -129,17 +129,19 @@ describe.each(BOSH_MODES)('making a BOSH session, on %s behind the %s', (platfor
     expect(answer.payload).toMatch(/^<stream:features .*PLAIN.*<\/stream:features>$/);
   });
 
-  it('X6: drops the features of TLS and compression', async () => {
+  it('X5, X6: drops the features of TLS and compression, and EXTERNAL', async () => {
     await start({}, new ScriptedUpstream(false));
     const pending = bosh.http.post(creation());
     const stream = await bosh.stream();
     stream.open();
     stream.features(
-      `<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/><compression xmlns='http://jabber.org/features/compress'/><x xmlns='y'/>`,
+      `<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/><compression xmlns='http://jabber.org/features/compress'/>` +
+        `<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>EXTERNAL</mechanism><mechanism>PLAIN</mechanism></mechanisms><x xmlns='y'/>`,
     );
     const { payload } = await pending;
     expect(payload).toContain(`<x xmlns='y'/>`);
-    expect(payload).not.toMatch(/starttls|compression/);
+    expect(payload).toContain('PLAIN');
+    expect(payload).not.toMatch(/starttls|compression|EXTERNAL/);
   });
 
   it('C23: waits for the features for 10 s, then answers with all attributes; they come later', async () => {
