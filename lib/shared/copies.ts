@@ -40,10 +40,9 @@ export function marked(stanza: Stanza, local: 'sent' | 'snapshot', value: string
  * What the other clients get of a stanza that one of them sent: made once, the same object for all.
  * @param sender the client's number
  * @param jid the full JID that they share, from which the server would say that it comes
- * @param id the id that it has upstream, where that is not its own
  */
-export function copyOf(stanza: Stanza, sender: number, jid: string, mode: SharedOptions['copies'], id?: string): Stanza {
-  const changes: Changes = id === undefined ? { from: jid } : { from: jid, id };
+export function copyOf(stanza: Stanza, sender: number, jid: string, mode: SharedOptions['copies']): Stanza {
+  const changes: Changes = { from: jid };
   if (mode === 'plain') return withoutMarks(stanza).with(changes);
   // A room sends to everybody what one says in it: a carbon would tell of it twice (XEP-0280, section 6.1).
   const type = stanza.kind === 'message' ? stanza.attribute('type') : 'groupchat';

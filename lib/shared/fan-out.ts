@@ -48,6 +48,23 @@ export class FanOut {
     this.finishJobs();
   }
 
+  /** What a client sent: a copy for the others, then itself for the server. */
+  relay(stanza: Stanza, copy: Stanza, sender: Member): void {
+    if (this.posting) {
+      this.jobs.push(() => this.handOn(stanza, copy, sender));
+      return;
+    }
+    this.posting = true;
+    this.handOn(stanza, copy, sender);
+    this.finishJobs();
+  }
+
+  /** To the server alone. */
+  send(stanza: Stanza): void {
+    if (this.posting) this.jobs.push(() => this.transmit(stanza));
+    else this.transmit(stanza);
+  }
+
   /** For one client, in its turn. */
   tell(member: Member, stanza: Stanza): void {
     if (this.posting) this.jobs.push(() => this.give(member, stanza));
@@ -103,11 +120,6 @@ export class FanOut {
     if (this.accepts(member)) return true;
     member.blocked = true;
     return false;
-  }
-
-  /** To the server. */
-  send(stanza: Stanza): void {
-    if (!this.session!.send(stanza)) this.upstreamFull = true;
   }
 
   upstreamTakes(): void {
@@ -166,10 +178,19 @@ export class FanOut {
   }
 
   private hand(stanza: Stanza, except: Member | undefined, variants: ReadonlyMap<Member, Stanza> | undefined): void {
-    if (this.members.size === 0) return this.keep([stanza]);
+    if (this.members.size === 0 && !except) return this.keep([stanza]);
     for (const member of this.members) {
       if (member !== except) this.give(member, variants?.get(member) ?? stanza);
     }
+  }
+
+  private handOn(stanza: Stanza, copy: Stanza, sender: Member): void {
+    this.hand(copy, sender, undefined);
+    this.transmit(stanza);
+  }
+
+  private transmit(stanza: Stanza): void {
+    if (!this.session!.send(stanza)) this.upstreamFull = true;
   }
 
   private finishJobs(): void {

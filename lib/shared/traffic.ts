@@ -121,11 +121,10 @@ export class Traffic {
   /** To the server, and a copy to the others before. */
   forward(member: Member, stanza: Stanza, upstreamId?: string): void {
     const { jid } = this;
-    if (jid !== undefined && this.fanOut.members.size > 1) {
-      this.fanOut.post(copyOf(stanza, member.number, jid, this.context.options.shared.copies, upstreamId), member);
-    }
     if (stanza.kind === 'presence') this.noteSent(stanza);
-    this.fanOut.send(upstreamId === undefined ? stanza : stanza.with({ id: upstreamId }));
+    const sent = upstreamId === undefined ? stanza : stanza.with({ id: upstreamId });
+    if (jid === undefined || this.fanOut.members.size < 2) return this.fanOut.send(sent);
+    this.fanOut.relay(sent, copyOf(sent, member.number, jid, this.context.options.shared.copies), member);
   }
 
   private iqFromClient(member: Member, iq: Stanza): void {
