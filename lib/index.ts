@@ -25,7 +25,9 @@ export {
 export { XmppHealth, XmppMetrics, type XmppHealthReport } from './observability/index.js';
 export { XmppWsAdapter } from './websocket/index.js';
 export { EmbeddedUpstream } from './upstream/embedded/index.js';
-export { upstreamFromUrl } from './upstream/url.js';
+export { TcpUpstream, type TcpUpstreamOptions } from './upstream/tcp/index.js';
+export { WebSocketUpstream, type WebSocketUpstreamOptions } from './upstream/websocket/index.js';
+export { upstreamFromUrl, UpstreamUrlError, type UpstreamUrlOptions } from './upstream/url.js';
 export type {
   StreamHeader,
   UpstreamClient,

@@ -1,9 +1,10 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Clock } from '../clock.js';
+import { DEFAULT_LIMITS } from '../xml/index.js';
 import { XMPP_OPTIONS, XmppOptionsError, type ResolvedOptions } from '../xmpp.options.js';
 import { EmbeddedUpstream } from './embedded/index.js';
 import type { XmppUpstream } from './upstream.js';
-import { upstreamFromUrl } from './url.js';
+import { UpstreamUrlError, upstreamFromUrl } from './url.js';
 
 /** The upstreams of this app: one for all domains, or one chosen for each. */
 @Injectable()
@@ -44,10 +45,12 @@ export class Upstreams implements OnApplicationShutdown {
   }
 
   private parse(url: string): XmppUpstream {
+    const scanLimits = { ...DEFAULT_LIMITS, maxDepth: this.options.limits.maxDepth };
     try {
-      return upstreamFromUrl(url, { clock: this.clock });
+      return upstreamFromUrl(url, { clock: this.clock, scanLimits });
     } catch (error) {
-      throw new XmppOptionsError('upstream', url, (error as Error).message);
+      if (!(error instanceof UpstreamUrlError)) throw error;
+      throw new XmppOptionsError(`upstream (${error.what})`, error.value, error.allowed); // a URL may hold a password
     }
   }
 }
