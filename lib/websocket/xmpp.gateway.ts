@@ -67,7 +67,10 @@ export class XmppGateway implements OnGatewayInit, OnGatewayConnection {
     return this.clients.size;
   }
 
-  afterInit(server: WebSocketServer): void {
+  // Types of ws stay out of the published ones: apps need not have them.
+
+  afterInit(created: object): void {
+    const server = created as WebSocketServer;
     const Base = server.options.WebSocket!; // of the adapter's own copy of ws
     server.options.WebSocket = class extends Base {
       readonly [XMPP_ENDPOINT] = true;
@@ -84,7 +87,8 @@ export class XmppGateway implements OnGatewayInit, OnGatewayConnection {
   }
 
   /** What is thrown here would end the process. */
-  handleConnection(socket: WebSocket, request: IncomingMessage): void {
+  handleConnection(connected: object, request: IncomingMessage): void {
+    const socket = connected as WebSocket;
     try {
       const peer = peerOf(request, this.options.trustProxy);
       const client = new WebSocketClient(socket, request.socket, peer, this.context);
