@@ -124,6 +124,8 @@ export interface StageOptions {
   limits?: Partial<LimitOptions>;
   store?: SharedKeyStore;
   guard?: XmppSharedGuard;
+  /** Instead of one whose server is played by the test. */
+  upstream?: XmppUpstream;
 }
 
 export class Stage {
@@ -135,10 +137,10 @@ export class Stage {
   /** Events as `name detail`. */
   private readonly log: string[] = [];
 
-  constructor({ shared, limits, store, guard }: StageOptions = {}) {
+  constructor({ shared, limits, store, guard, upstream }: StageOptions = {}) {
     const options = resolveOptions({
       domains: ['example.org', 'example.net'],
-      upstream: this.upstream,
+      upstream: upstream ?? this.upstream,
       ...(shared && { shared }),
       ...(limits && { limits }),
     });
