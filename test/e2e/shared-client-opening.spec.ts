@@ -1,0 +1,378 @@
+import { jest } from '@jest/globals';
+import type { BrowserContext } from 'playwright-core';
+import { attributeOf, ScriptedWeb, type BoshRequest, type WebSocketPeer } from '../support/scripted-web.js';
+import { TabStage, type Tab, type TabOptions } from '../support/tabs.js';
+
+jest.setTimeout(60_000);
+
+const HTTPBIND = 'http://jabber.org/protocol/httpbind';
+const STREAMS = 'http://etherx.jabber.org/streams';
+const SHARED = "xmlns:shared='urn:xmpp:tmp:shared-bosh:0'";
+const PLAIN = "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>PLAIN</mechanism></mechanisms>";
+const JID = 'alice@example.org/shared';
+
+let stage: TabStage;
+let web: ScriptedWeb;
+let context: BrowserContext;
+
+/** Tickets that the site gave out. */
+let tickets: number;
+
+beforeAll(async () => {
+  stage = await TabStage.set((request, response) => {
+    if (request.url !== '/ticket') return false;
+    // A page must see none that was kept for it.
+    response.setHeader('Cache-Control', 'max-age=3600').end(JSON.stringify({ ticket: `ticket.${++tickets}`, jid: 'alice@example.org' }));
+    return true;
+  });
+});
+
+afterAll(async () => {
+  await stage?.close();
+});
+
+beforeEach(async () => {
+  tickets = 0;
+  web = await ScriptedWeb.start();
+  context = await stage.newContext();
+});
+
+afterEach(async () => {
+  await context?.close();
+  await web?.close();
+});
+
+const openTab = async (options: Partial<TabOptions>): Promise<Tab> =>
+  await stage.open(context, { service: web.boshUrl, ...options });
+
+const body = (attributes: string, content = ''): string =>
+  `<body ${attributes} xmlns='${HTTPBIND}' xmlns:stream='${STREAMS}' ${SHARED}>${content}</body>`;
+const created = (attributes: string, features = PLAIN): string =>
+  body(`sid='s1' wait='60' hold='1' requests='2' ver='1.6' from='example.org' ${attributes}`, `<stream:features>${features}</stream:features>`);
+const attached = (jid = JID): string => created(`shared:result='attached' shared:jid='${jid}'`, '');
+const refused = (condition: string): string => body(`type='terminate' condition='${condition}'`);
+const open = (attributes: string): string =>
+  `<open xmlns="urn:ietf:params:xml:ns:xmpp-framing" from="example.org" id="i" version="1.0" ${SHARED} ${attributes} />`;
+const features = (content: string): string => `<stream:features xmlns:stream='${STREAMS}'>${content}</stream:features>`;
+
+/** How a stream is opened and answered on either transport. */
+interface Opening {
+  readonly xml: string;
+  /** Of `<body/>` or `<open/>`. */
+  attribute(name: string): string | undefined;
+  attached(jid?: string): void;
+  /** @param attributes beyond the usual ones: what is said about sharing */
+  features(attributes: string): void;
+  refused(condition: string): void;
+  /** What the client sends next. */
+  next(): Promise<string>;
+}
+
+const OVER = {
+  BOSH: {
+    service: () => web.boshUrl,
+    opening: async (): Promise<Opening> => {
+      const request: BoshRequest = await web.requests.take();
+      return {
+        xml: request.xml,
+        attribute: request.attribute,
+        attached: (jid) => request.answer(attached(jid)),
+        features: (attributes) => request.answer(created(attributes)),
+        refused: (condition) => request.answer(refused(condition)),
+        next: async () => (await web.requests.take()).xml,
+      };
+    },
+  },
+  WebSocket: {
+    service: () => web.wsUrl,
+    opening: async (): Promise<Opening> => {
+      const socket: WebSocketPeer = await web.sockets.take();
+      const xml = await socket.frames.take();
+      return {
+        xml,
+        attribute: (name) => attributeOf(xml, name),
+        attached: (jid = JID) => socket.send(open(`shared:result='attached' shared:jid='${jid}'`), features('')),
+        features: (attributes) => socket.send(open(attributes), features(PLAIN)),
+        refused: (condition) => {
+          const error = `<${condition} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>`;
+          socket.send(open(''), `<stream:error xmlns:stream='${STREAMS}'>${error}</stream:error>`);
+        },
+        next: async () => await socket.frames.take(),
+      };
+    },
+  },
+} as const;
+
+describe.each(['BOSH', 'WebSocket'] as const)('a shared connection of Strophe over %s', (transport) => {
+  const { opening: nextOpening, service } = OVER[transport];
+
+  it('S2, S7: asks with a key of 128 bits and the own address, and keeps the key in the browser', async () => {
+    const tab = await openTab({ service: service() });
+    await tab.connect('alice@example.org', 'secret');
+    const opening = await nextOpening();
+    expect(opening.attribute('shared:key')).toMatch(/^[0-9a-f]{32}$/);
+    expect(opening.attribute('xmlns:shared')).toBe('urn:xmpp:tmp:shared-bosh:0');
+    expect(opening.attribute('from')).toBe('alice@example.org');
+    expect(opening.attribute('sx:attach-only')).toBeUndefined();
+    expect(await tab.storedKeys()).toEqual({ 'alice@example.org': opening.attribute('shared:key') });
+  });
+
+  it('S5: is online without a login when it attached', async () => {
+    const tab = await openTab({ service: service() });
+    await tab.connect('alice@example.org', 'secret');
+    const opening = await nextOpening();
+    opening.attached();
+    expect(await tab.online()).toBe('ATTACHED');
+    expect(await tab.state()).toEqual({ jid: JID, result: 'attached', connected: true });
+    await tab.send(`<message xmlns='jabber:client' to='bob@example.org'><body>hi</body></message>`);
+    let sent = await opening.next();
+    // BOSH begins with a poll.
+    if (!sent.includes('<message')) sent = await opening.next();
+    expect(sent).toContain('<body>hi</body>');
+    expect(tab.events.filter(({ kind }) => kind === 'error')).toEqual([]);
+    expect(tab.statuses).toEqual(['CONNECTING', 'ATTACHED']);
+  });
+
+  it('S2: logs in when it created, and restarts the stream without the key', async () => {
+    const tab = await openTab({ service: service() });
+    await tab.connect('alice@example.org', 'secret');
+    const opening = await nextOpening();
+    opening.features(`shared:result='created'`);
+    const auth = await opening.next();
+    expect(auth).toContain('mechanism="PLAIN"');
+    expect(auth).not.toContain('shared:key');
+    expect((await tab.state()).result).toBe('created');
+  });
+
+  it('S3: is an ordinary session where the server does not know Shared BOSH', async () => {
+    const tab = await openTab({ service: service() });
+    await tab.connect('alice@example.org', 'secret');
+    const opening = await nextOpening();
+    opening.features('');
+    expect(await opening.next()).toContain('mechanism="PLAIN"');
+    expect((await tab.state()).result).toBe('ordinary');
+    expect(tab.statuses).not.toContain('CONNFAIL');
+  });
+
+  it.each(['item-not-found', 'policy-violation'])('S4, S10: logs in anew with a fresh key after %s', async (condition) => {
+    const tab = await openTab({ service: service() });
+    await tab.store({ 'alice@example.org': 'a key of long ago, now void', 'bob@example.org': 'not touched' });
+    await tab.connect('alice@example.org', 'secret');
+    const first = await nextOpening();
+    expect(first.attribute('shared:key')).toBe('a key of long ago, now void');
+    first.refused(condition);
+    const second = await nextOpening();
+    expect(second.attribute('shared:key')).toMatch(/^[0-9a-f]{32}$/);
+    expect(await tab.storedKeys()).toEqual({
+      'bob@example.org': 'not touched',
+      'alice@example.org': second.attribute('shared:key'),
+    });
+    second.features(`shared:result='created'`);
+    expect(await second.next()).toContain('mechanism="PLAIN"');
+    expect(tab.statuses.filter((status) => status !== 'AUTHENTICATING')).toEqual(['CONNECTING']);
+  });
+
+  it('tells the app of a refusal that goes on', async () => {
+    const tab = await openTab({ service: service() });
+    await tab.connect('alice@example.org', 'secret');
+    for (let i = 0; i < 3; i++) (await nextOpening()).refused('policy-violation');
+    expect(await tab.status('CONNFAIL')).toMatchObject({ condition: 'policy-violation' });
+    await tab.status('DISCONNECTED');
+    expect(tab.statuses).toEqual(['CONNECTING', 'CONNFAIL', 'DISCONNECTED']);
+  });
+
+  it('tells the app of other ends at once', async () => {
+    const tab = await openTab({ service: service() });
+    await tab.connect('alice@example.org', 'secret');
+    (await nextOpening()).refused('host-unknown');
+    expect(await tab.status('CONNFAIL')).toMatchObject({ condition: 'host-unknown' });
+    await tab.status('DISCONNECTED');
+    expect(Object.keys(await tab.storedKeys())).toEqual(['alice@example.org']);
+  });
+
+  it('S2: attaches or fails without a password, and forgets a key that opens nothing', async () => {
+    const tab = await openTab({ service: service() });
+    await tab.store({ 'alice@example.org': 'the key of another tab' });
+    await tab.connect(undefined);
+    const opening = await nextOpening();
+    expect(opening.attribute('to')).toBe('example.org');
+    expect(opening.attribute('from')).toBe('alice@example.org');
+    expect(opening.attribute('shared:key')).toBe('the key of another tab');
+    expect(opening.attribute('xmlns:sx')).toBe('urn:nestjs-xmpp:shared:0');
+    expect(opening.attribute('sx:attach-only')).toBe('true');
+    opening.refused('item-not-found');
+    expect(await tab.status('CONNFAIL')).toMatchObject({ condition: 'item-not-found' });
+    await tab.status('DISCONNECTED');
+    await tab.page.waitForFunction(() => (globalThis as unknown as { localStorage: { length: number } }).localStorage.length === 0);
+  });
+
+  it.each([
+    ['created', `shared:result='created'`, 'item-not-found'],
+    ['nothing', '', 'feature-not-implemented'],
+  ])('S2: never logs in without a password when the server answers %s', async (_name, attributes, condition) => {
+    const tab = await openTab({ service: service() });
+    await tab.store({ 'alice@example.org': 'the key of another tab' });
+    await tab.connect('example.org');
+    const opening = await nextOpening();
+    opening.features(attributes);
+    expect(await tab.status('CONNFAIL')).toMatchObject({ condition });
+    const farewell = await opening.next();
+    expect(farewell).toContain(transport === 'BOSH' ? 'type="terminate"' : '<close ');
+    expect(farewell).not.toContain('<auth');
+  });
+
+  it('fails without a word to the server when there is nothing to attach to', async () => {
+    const tab = await openTab({ service: service() });
+    await tab.connect('alice@example.org');
+    expect(await tab.status('CONNFAIL')).toMatchObject({ condition: 'item-not-found' });
+    await tab.status('DISCONNECTED');
+    expect(web.requests.size + web.sockets.size).toBe(0);
+  });
+
+  it('S7: does not stay on the stream of somebody else', async () => {
+    const tab = await openTab({ service: service() });
+    await tab.store({ 'alice@example.org': 'a key that mallory put there' });
+    await tab.connect('alice@example.org', 'secret');
+    const first = await nextOpening();
+    first.attached('mallory@example.org/trap');
+    if (transport === 'BOSH') {
+      const farewell = await web.requests.take();
+      expect(farewell.attribute('type')).toBe('terminate');
+      expect(farewell.xml).not.toContain('presence');
+      farewell.answer(body("type='terminate'"));
+    }
+    const second = await nextOpening();
+    expect(second.attribute('shared:key')).toMatch(/^[0-9a-f]{32}$/);
+    expect(tab.statuses).toEqual(['CONNECTING']);
+    expect((await tab.state()).jid).not.toContain('mallory');
+  });
+
+  it('S11, S13: gives copies to onSent and the rest to the handlers, in their order', async () => {
+    const tab = await openTab({ service: service() });
+    await tab.connect('alice@example.org', 'secret');
+    const stanza = (n: number): string =>
+      n % 2
+        ? `<message xmlns='jabber:client' from='bob@example.org' id='n${n}'/>`
+        : `<message xmlns='jabber:client' from='${JID}' to='bob@example.org' id='n${n}' shared:sent='7' ${SHARED}/>`;
+    const stanzas = [1, 2, 3, 4, 6, 5, 7].map(stanza);
+    if (transport === 'BOSH') {
+      const request = await web.requests.take();
+      request.answer(attached());
+      (await web.requests.take()).answer(body('', stanzas.join('')));
+    } else {
+      const socket = await web.sockets.take();
+      socket.send(open(`shared:result='attached' shared:jid='${JID}'`), features(''), ...stanzas);
+    }
+    await tab.stanza('received', 'n7');
+    const seen = tab.events.flatMap((event) =>
+      event.kind === 'sent' || event.kind === 'received' ? [`${event.kind} ${attributeOf(event.xml, 'id')}`] : [],
+    );
+    expect(seen).toEqual(['received n1', 'sent n2', 'received n3', 'sent n4', 'sent n6', 'received n5', 'received n7']);
+    expect(tab.events.filter((event) => event.kind === 'sent').map(({ sender }) => sender)).toEqual([7, 7, 7]);
+    expect(tab.events.filter(({ kind }) => kind === 'foreign')).toHaveLength(3);
+  });
+
+  it("S16: does not answer what another tab asks, but answers what is asked of it", async () => {
+    const tab = await openTab({ service: service() });
+    await tab.connect('alice@example.org', 'secret');
+    const copy = `<iq xmlns='jabber:client' type='get' id='copy' from='${JID}' to='x' shared:sent='2' ${SHARED}><q xmlns='a:b'/></iq>`;
+    const asked = `<iq xmlns='jabber:client' type='get' id='asked' from='example.org'><q xmlns='a:b'/></iq>`;
+    let next: () => Promise<string>;
+    if (transport === 'BOSH') {
+      (await web.requests.take()).answer(attached());
+      (await web.requests.take()).answer(body('', copy + asked));
+      next = async () => (await web.requests.take(({ xml }) => xml.includes('<iq'))).xml;
+    } else {
+      const socket = await web.sockets.take();
+      await socket.frames.take();
+      socket.send(open(`shared:result='attached' shared:jid='${JID}'`), features(''), copy, asked);
+      next = async () => await socket.frames.take();
+    }
+    const answer = await next();
+    expect(answer).toContain('id="asked"');
+    expect(answer).toContain('service-unavailable');
+    expect(answer).not.toContain('id="copy"');
+    expect(await tab.stanza('sent', 'copy')).toContain('type="get"');
+    expect(tab.events.filter(({ kind }) => kind === 'foreign')).toEqual([]);
+  });
+
+  it('S21: leaves by itself, and ends the stream for all when asked to', async () => {
+    for (const all of [false, true]) {
+      const tab = await openTab({ service: service() });
+      await tab.connect('alice@example.org', 'secret');
+      const opening = await nextOpening();
+      opening.attached();
+      await tab.online();
+      const kept = await tab.storedKeys();
+      const leaving = all ? tab.logoutAll() : tab.disconnect();
+      let farewell = '';
+      while (!/terminate|<close/.test(farewell)) {
+        if (transport === 'BOSH') {
+          const request = await web.requests.take();
+          farewell = request.xml;
+          request.answer(body(farewell.includes('terminate') ? "type='terminate'" : ''));
+        } else {
+          farewell = await opening.next();
+        }
+      }
+      await leaving;
+      expect(attributeOf(farewell, 'sx:scope')).toBe(all ? 'all' : undefined);
+      expect(attributeOf(farewell, 'xmlns:sx')).toBe(all ? 'urn:nestjs-xmpp:shared:0' : undefined);
+      expect(await tab.storedKeys()).toEqual(all ? {} : kept);
+      expect((await tab.state()).result).toBeNull();
+      await tab.page.close();
+    }
+  });
+
+  it('goes on without a key that can be kept', async () => {
+    const tab = await openTab({ service: service(), keys: ['broken'] });
+    await tab.connect('alice@example.org', 'secret');
+    expect((await nextOpening()).attribute('shared:key')).toMatch(/^[0-9a-f]{32}$/);
+    expect(tab.events).toContainEqual({ kind: 'error', text: 'Error: no storage' });
+  });
+
+  it('S24: takes a ticket from an endpoint each time, without a password', async () => {
+    const tab = await openTab({ service: service(), keys: [{ url: '/ticket' }] });
+    await tab.connect(undefined);
+    const first = await nextOpening();
+    expect(first.attribute('shared:key')).toBe('ticket.1');
+    expect(first.attribute('sx:attach-only')).toBe('true');
+    expect(first.attribute('from')).toBe('alice@example.org');
+    first.refused('item-not-found');
+    await tab.status('CONNFAIL');
+    await tab.status('DISCONNECTED');
+    await tab.connect(undefined);
+    const second = await nextOpening();
+    expect(second.attribute('shared:key')).toBe('ticket.2');
+    second.attached();
+    expect(await tab.online()).toBe('ATTACHED');
+    expect(await tab.storedKeys()).toEqual({});
+  });
+
+  it('S24: has nothing to attach to when the endpoint has no key', async () => {
+    const tab = await openTab({ service: service(), keys: [{ url: '/nothing' }] });
+    await tab.connect(undefined);
+    expect(await tab.status('CONNFAIL')).toMatchObject({ condition: 'item-not-found' });
+    expect(tab.events.filter(({ kind }) => kind === 'error')).toEqual([]);
+  });
+});
+
+it('S28: tabs that open at once agree on one key', async () => {
+  const tabs = await Promise.all(Array.from({ length: 5 }, async () => await openTab({})));
+  await Promise.all(tabs.map(async (tab) => await tab.connect('alice@example.org', 'secret')));
+  const keys = new Set<string | undefined>();
+  for (const _tab of tabs) keys.add((await web.requests.take()).attribute('shared:key'));
+  expect(keys.size).toBe(1);
+});
+
+it('S26: follows see-other-uri with its key', async () => {
+  const tab = await openTab({ service: web.wsUrl });
+  await tab.connect('alice@example.org', 'secret');
+  const first = await web.sockets.take();
+  const asked = await first.frames.take();
+  first.send(`<close xmlns="urn:ietf:params:xml:ns:xmpp-framing" see-other-uri="${web.wsUrl}" />`);
+  const second = await web.sockets.take();
+  expect(attributeOf(await second.frames.take(), 'shared:key')).toBe(attributeOf(asked, 'shared:key'));
+  second.send(open(`shared:result='attached' shared:jid='${JID}'`), features(''));
+  expect(await tab.online()).toBe('ATTACHED');
+});
