@@ -101,6 +101,7 @@ export class FanOut {
       member.excess = 0;
       this.slow++;
       member.slowTimeout.start(this.options.bosh.inactivity * 1000);
+      this.unblock(member);
     } else if ((member.excess += stanza.byteLength) > this.options.limits.maxBufferedBytes && this.members.size > 1) {
       this.evict(member, STUCK);
     }
@@ -115,7 +116,10 @@ export class FanOut {
     return false;
   }
 
-  /** Whether a client may go on. That it does not read what others send keeps the others from sending, not itself. */
+  /**
+   * Whether a client may go on. One that does not read keeps the others from sending, but is itself kept by
+   * none: over BOSH the requests with which it sends are those with which it reads.
+   */
   takesFrom(member: Member): boolean {
     if (this.accepts(member)) return true;
     member.blocked = true;
@@ -212,6 +216,6 @@ export class FanOut {
   }
 
   private accepts(member: Member): boolean {
-    return !this.upstreamFull && this.slow === (member.slow ? 1 : 0);
+    return !this.upstreamFull && (member.slow || this.slow === 0);
   }
 }

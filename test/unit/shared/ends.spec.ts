@@ -50,6 +50,18 @@ describe('a tab that does not read', () => {
     expect(a.send(message('m3'))).toBe(false);
   });
 
+  it('S20: two that do not read never wait for each other to send: over BOSH that is how they read', async () => {
+    const stage = new Stage();
+    const [a, b] = (await stage.tabs(2)) as [Tab, Tab];
+    b.reads = false;
+    stage.line.push(incoming('m1'));
+    expect(a.send(message('m2'))).toBe(false);
+    a.reads = false;
+    stage.line.push(incoming('m3'));
+    expect(a.take()).toEqual([incoming('m1'), incoming('m3'), 'drain']);
+    expect([a.send(message('m4')), b.send(message('m5'))]).toEqual([true, true]);
+  });
+
   it('S20: is put out at once when the others go on all the same', async () => {
     const stage = new Stage({ limits: { maxBufferedBytes: 20_000 } });
     const [a, b] = (await stage.tabs(2)) as [Tab, Tab];
