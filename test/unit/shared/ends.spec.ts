@@ -238,7 +238,7 @@ describe('the end', () => {
     const [a] = (await stage.tabs(1)) as [Tab];
     stage.sessions.terminate(JID);
     stage.line.take();
-    a.session.bounceAll([Stanza.parse(incoming('m1'))]);
+    a.session.bounceAll([Stanza.parse(incoming('m1')), Stanza.parse(copy(message('m2'), 1))]);
     expect(stage.line.take()).toEqual([expect.stringMatching(/type="error" id="m1"/)]);
   });
 

@@ -212,6 +212,18 @@ describe('the requests from outside', () => {
     expect(stage.line.take()).toEqual([error('v2', to)]);
   });
 
+  it('S15: a result to one request leaves the error to an earlier one where it is', async () => {
+    const stage = new Stage();
+    const [a, b] = (await stage.tabs(2)) as [Tab, Tab];
+    for (const id of ['v1', 'v2']) {
+      stage.line.push(inquiry(id, BOB));
+      a.send(error(id, to));
+    }
+    b.send(result('v2', to));
+    stage.clock.tick(1050);
+    expect(stage.line.take()).toEqual([result('v2', to), error('v1', to)]);
+  });
+
   it('S15: the errors of a client that is alone go out at once', async () => {
     const stage = new Stage();
     const [a] = (await stage.tabs(1)) as [Tab];
