@@ -15,6 +15,7 @@ export {
   type Destinations,
   type EndReason,
   type SessionEnd,
+  type SharedRefusal,
   type StreamCondition,
   type Traffic,
   type Transport,
@@ -22,6 +23,17 @@ export {
   type XmppEventName,
   type XmppSession,
 } from './session/index.js';
+export {
+  SHARED_KEY_STORE,
+  XMPP_SHARED_GUARD,
+  XmppSharedKeyService,
+  type SharedAttempt,
+  type SharedClient,
+  type SharedKeyStore,
+  type SharedSession,
+  type TicketOptions,
+  type XmppSharedGuard,
+} from './shared/index.js';
 export { XmppHealth, XmppMetrics, type XmppHealthReport } from './observability/index.js';
 export { XmppWsAdapter } from './websocket/index.js';
 export { EmbeddedUpstream } from './upstream/embedded/index.js';

@@ -14,6 +14,7 @@ import { Clock, SystemClock } from './clock.js';
 import { HostMetaController } from './discovery/index.js';
 import { XmppHealth, XmppMetrics } from './observability/index.js';
 import { XmppEvents, XmppSessionService } from './session/index.js';
+import { Sharing, XmppSharedKeyService } from './shared/index.js';
 import { Upstreams } from './upstream/upstreams.js';
 import { loadStandardAdapter, STANDARD_ADAPTER, XmppGateway } from './websocket/index.js';
 import {
@@ -51,11 +52,13 @@ const CLIENT_GRACE = 1500;
     { provide: STANDARD_ADAPTER, useFactory: loadStandardAdapter },
     Upstreams,
     XmppSessionService,
+    Sharing,
+    XmppSharedKeyService,
     BoshEndpoint,
     XmppHealth,
     XmppMetrics,
   ],
-  exports: [XmppSessionService, XmppEvents, XmppHealth, XmppMetrics],
+  exports: [XmppSessionService, XmppSharedKeyService, XmppEvents, XmppHealth, XmppMetrics],
 })
 export class XmppModule
   extends ConfigurableModuleClass

@@ -1,4 +1,5 @@
 import { escapeAttribute, NS, readEnvelope, XmlError, type Scanner, type Stanza } from '../xml/index.js';
+import { readSharedAttributes, type SharedAttributes } from '../shared/index.js';
 import { conditionOfXml, type BoshCondition, type Termination } from './conditions.js';
 
 /** A request whose `<body/>` cannot be served. Fatal for the session that it names. */
@@ -33,6 +34,8 @@ export interface RequestBody {
   readonly ack: number | undefined;
   readonly key: string | undefined;
   readonly newKey: string | undefined;
+  /** What it says about sharing the session; undefined for nothing. */
+  readonly shared: SharedAttributes | undefined;
   readonly stanzas: readonly Stanza[];
 }
 
@@ -67,6 +70,7 @@ export function readBody(source: Buffer, scanner: Scanner): RequestBody {
       ack: integer(attributes, 'ack'),
       key: attributes.get('key'),
       newKey: attributes.get('newkey'),
+      shared: readSharedAttributes(attributes, declarations),
       stanzas: children.some(isMisnamed) ? children.map(inClientNamespace) : children,
     };
   } catch (error) {

@@ -4,12 +4,13 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Clock, Timeout } from '../clock.js';
 import { Origins, peerOf } from '../http/index.js';
 import { SessionRefused, XmppSessionService } from '../session/index.js';
+import { Sharing } from '../shared/index.js';
 import { DEFAULT_LIMITS, Scanner } from '../xml/index.js';
 import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
 import { BodyError, readBody, sidOf, writeTermination, type RequestBody } from './body.js';
 import { BodyReader, type BodyFault } from './body-reader.js';
 import { BoshSessions } from './bosh.sessions.js';
-import { conditionOf, statusOf, type BoshCondition } from './conditions.js';
+import { conditionOf, statusOf, terminationOf, type BoshCondition } from './conditions.js';
 import { Exchange, XML_TYPE } from './exchange.js';
 import { ALLOWED, HttpAnswers } from './http-answers.js';
 import { mayContinue, originationOf } from './origination.js';
@@ -42,8 +43,9 @@ export class BoshEndpoint {
     @Inject(XMPP_OPTIONS) private readonly options: ResolvedOptions,
     private readonly clock: Clock,
     private readonly sessions: XmppSessionService,
+    sharing: Sharing,
   ) {
-    this.bosh = new BoshSessions(sessions, options, clock);
+    this.bosh = new BoshSessions(sessions, sharing, options, clock);
     this.origins = new Origins(options.origins);
     this.answers = new HttpAnswers(this.origins, options.origins.includes('*'), () => sessions.isDraining);
     this.bodies = new BodyReader(clock, options.bosh.maxBodyBytes);
@@ -128,6 +130,8 @@ export class BoshEndpoint {
       if (!this.spoil(exchange, error.sid, error.condition)) {
         this.refuse(exchange, error.condition, statusOf(error.condition, error.legacy));
       }
+    } else if (error instanceof SessionRefused && error.uri !== undefined) {
+      exchange.send(writeTermination(terminationOf({ reason: 'moved', uri: error.uri })));
     } else if (error instanceof SessionRefused) {
       const retry = error.status === 503 ? { 'Retry-After': String(error.retryAfter ?? RETRY_AFTER) } : undefined;
       const condition = conditionOf(error.condition);

@@ -1,10 +1,11 @@
 import { Logger } from '@nestjs/common';
 import type { Clock } from '../clock.js';
-import { unguessable, type XmppSessionService } from '../session/index.js';
+import { SessionRefused, unguessable, type ClientSession, type XmppSessionService } from '../session/index.js';
+import type { Sharing } from '../shared/index.js';
 import type { ResolvedOptions } from '../xmpp.options.js';
 import type { RequestBody } from './body.js';
 import { BoshClient, type ClientContext } from './client.js';
-import { grant } from './creation.js';
+import { grant, type Grant } from './creation.js';
 import type { Exchange } from './exchange.js';
 import type { Origination } from './origination.js';
 import { Tombstones, type Tombstone } from './tombstones.js';
@@ -19,6 +20,7 @@ export class BoshSessions implements ClientContext {
 
   constructor(
     private readonly sessions: XmppSessionService,
+    readonly sharing: Sharing,
     readonly options: ResolvedOptions,
     readonly clock: Clock,
   ) {
@@ -44,13 +46,24 @@ export class BoshSessions implements ClientContext {
     const place = this.sessions.enter(origination.address);
     const client = new BoshClient(newSid(), origination, granted, place, this);
     try {
-      const session = this.sessions.open(domain, granted.header, client);
+      const session = this.open(domain, client, body, granted, exchange);
       this.clients.set(client.sid, client);
       client.start(session, exchange, body, hash);
     } catch (error) {
       place.release();
       throw error;
     }
+  }
+
+  private open(domain: string, client: BoshClient, body: RequestBody, granted: Grant, exchange: Exchange): ClientSession {
+    const shared = this.sharing.enabled ? body.shared : undefined;
+    if (shared?.key !== undefined) {
+      const { key, attachOnly } = shared;
+      const patience = client.patience;
+      return this.sharing.open(domain, granted.header, client, { key, attachOnly, patience, http: exchange.request });
+    }
+    if (shared?.attachOnly) throw new SessionRefused('item-not-found', 'no key to attach with', 400);
+    return this.sessions.open(domain, granted.header, client);
   }
 
   isDomain(name: string, domain: string): boolean {

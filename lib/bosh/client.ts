@@ -1,5 +1,6 @@
 import { Timeout, type Clock } from '../clock.js';
-import type { Client, Place, Session, SessionEnd } from '../session/index.js';
+import { SessionRefused, type Client, type ClientSession, type Place, type SessionEnd, type SharedOpening } from '../session/index.js';
+import { sharedResult, type Sharing } from '../shared/index.js';
 import type { StreamHeader } from '../upstream/upstream.js';
 import { NS, type Stanza } from '../xml/index.js';
 import type { ResolvedOptions } from '../xmpp.options.js';
@@ -20,6 +21,7 @@ import { Tombstone } from './tombstones.js';
 export interface ClientContext {
   readonly clock: Clock;
   readonly options: ResolvedOptions;
+  readonly sharing: Sharing;
   /** Whether a name that a client gave is that of a domain. */
   isDomain(name: string, domain: string): boolean;
   /** Calls {@link BoshClient.flush} when what happens now has happened. */
@@ -45,7 +47,7 @@ const NOTHING: readonly Stanza[] = [];
 export class BoshClient implements Client, ExchangeOwner {
   readonly transport = 'bosh';
 
-  private session!: Session;
+  private session!: ClientSession;
   private readonly window: RidWindow<HeldRequest>;
   private readonly held = new HeldRequests();
   private readonly outbox: Outbox;
@@ -64,6 +66,8 @@ export class BoshClient implements Client, ExchangeOwner {
   /** What came with the request that made the session: it follows the features. */
   private early = NOTHING;
   private opened = false;
+  /** What became of the wish to share the session, for the first answer. */
+  private opening: SharedOpening | undefined;
   /** Id of the upstream's stream, until the client was told (XEP-0206, section 4). */
   private authid: string | undefined;
   /** Connections with a request of this session on them. */
@@ -115,14 +119,21 @@ export class BoshClient implements Client, ExchangeOwner {
     return this.origination.secure;
   }
 
+  /** Milliseconds that the first answer may wait for another client to log in, whose session this one is to share. */
+  get patience(): number {
+    return this.granted.polling ? FEATURES_WAIT : this.wait;
+  }
+
   /** The session is there; `exchange` made it, and is answered when the stream's features are there. */
-  start(session: Session, exchange: Exchange, body: RequestBody, hash: string): void {
+  start(session: ClientSession, exchange: Exchange, body: RequestBody, hash: string): void {
     this.session = session;
     this.early = body.restart ? NOTHING : body.stanzas;
     this.claim(exchange);
     this.held.push(holdRequest(exchange, body, hash));
     if (exchange.gone) return this.abandon('lost');
-    if (this.granted.polling) {
+    if (this.context.sharing.enabled && body.shared?.key !== undefined) {
+      this.waitTimeout.start(this.patience); // the answer tells what became of the key
+    } else if (this.granted.polling) {
       this.ready = true;
       this.schedule();
     } else {
@@ -210,15 +221,31 @@ export class BoshClient implements Client, ExchangeOwner {
     const empty = body.stanzas.length === 0 && !body.restart && !body.terminate && pause === undefined;
     if (!this.isModest(empty)) return this.violate(exchange, 'policy-violation', 'requests come too fast');
     if (this.granted.acks) this.acknowledge(entry, body.ack);
+    if (body.shared?.newKey !== undefined && !this.rekey(entry, body.shared.newKey)) return;
     if (body.restart) this.restart(body, exchange);
     else this.forward(body.stanzas);
     if (this.isOver()) return;
-    if (body.terminate) return this.leave();
+    if (body.terminate) return this.leave(body.shared?.scope);
     if (pause !== undefined) {
       this.pausedFor = pause;
       entry.silent = true;
       this.answerUpTo = entry.rid;
     }
+  }
+
+  /** @returns whether the session goes on */
+  private rekey(entry: HeldRequest, key: string): boolean {
+    if (!this.session.rekey) return true; // not shared: the attribute means nothing
+    try {
+      this.session.rekey(key);
+    } catch (error) {
+      if (!(error instanceof SessionRefused)) throw error;
+      this.violate(entry.exchange, 'policy-violation', error.message);
+      return false;
+    }
+    entry.attributes += sharedResult('rekeyed');
+    this.answerUpTo = entry.rid;
+    return true;
   }
 
   private isModest(empty: boolean): boolean {
@@ -294,9 +321,10 @@ export class BoshClient implements Client, ExchangeOwner {
 
   // From the session.
 
-  onOpen({ id }: StreamHeader): void {
+  onOpen({ id }: StreamHeader, opening?: SharedOpening): void {
     if (!this.opened) this.authid = id;
     this.opened = true;
+    this.opening ??= opening;
   }
 
   onStanza(stanza: Stanza): boolean {
@@ -388,6 +416,7 @@ export class BoshClient implements Client, ExchangeOwner {
       this.state = 'open';
       this.answerUpTo = rid;
       attributes += creationAttributes(this.granted, this.context.options.bosh, this.sid, this.session.domain);
+      if (this.opening) attributes += sharedResult(this.opening);
     }
     if (this.authid !== undefined) {
       attributes += attribute('authid', this.authid);
@@ -440,7 +469,7 @@ export class BoshClient implements Client, ExchangeOwner {
   }
 
   /** The client ends the session: its payload was forwarded before (XEP-0124, section 13). */
-  private leave(): void {
+  private leave(scope?: 'all'): void {
     const open = this.unanswered();
     const { outbox } = this;
     this.finish();
@@ -450,7 +479,7 @@ export class BoshClient implements Client, ExchangeOwner {
       if (index === last) this.tell(entry, {});
       else this.give(entry, index < last ? outbox.take() : NOTHING);
     });
-    this.session.leave({ reason: 'closed' }, outbox.takeAll());
+    this.session.leave({ reason: 'closed' }, outbox.takeAll(), scope);
     this.bury({ condition: 'item-not-found' });
   }
 

@@ -31,6 +31,7 @@ const SAME = new Set<StreamCondition>([
   'host-unknown',
   'improper-addressing',
   'internal-server-error',
+  'item-not-found',
   'policy-violation',
   'remote-connection-failed',
   'system-shutdown',

@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream';
+import type { IncomingMessage } from 'node:http';
 import type { WebSocket } from 'ws';
 import { Timeout, type Clock } from '../clock.js';
 import type { Peer } from '../http/index.js';
@@ -6,11 +6,13 @@ import {
   SessionRefused,
   unguessable,
   type Client,
-  type Session,
+  type ClientSession,
   type SessionEnd,
+  type SharedOpening,
   type StreamCondition,
   type XmppSessionService,
 } from '../session/index.js';
+import { sharedAttributesOf, sharedResult, type SharedAttributes, type Sharing } from '../shared/index.js';
 import type { StreamHeader } from '../upstream/upstream.js';
 import { NS, Stanza, XmlError, type Scanner } from '../xml/index.js';
 import type { ResolvedOptions } from '../xmpp.options.js';
@@ -22,6 +24,7 @@ export interface WebSocketContext {
   readonly options: ResolvedOptions;
   readonly clock: Clock;
   readonly sessions: XmppSessionService;
+  readonly sharing: Sharing;
   readonly scanner: Scanner;
   readonly onGone: (client: WebSocketClient) => void;
   /** A fault of ours. */
@@ -63,7 +66,7 @@ export class WebSocketClient implements Client {
   readonly secure: boolean;
 
   private state = State.Opening;
-  private session: Session | undefined;
+  private session: ClientSession | undefined;
   private domain: string | undefined;
   private readonly writer: FrameWriter;
   /** Open timeout, then pings, then the patience for the client's `<close/>`. */
@@ -78,13 +81,17 @@ export class WebSocketClient implements Client {
   private heard = true;
   private silentLooks = 0;
   private paused = false;
+  /** The key of the shared session was replaced: to be told with the next `<open/>`. */
+  private rekeyed = false;
 
   constructor(
     private readonly socket: WebSocket,
-    raw: Duplex,
+    /** The handshake; not kept longer than until the stream is open. */
+    private request: IncomingMessage | undefined,
     peer: Peer,
     private readonly context: WebSocketContext,
   ) {
+    const raw = request!.socket;
     this.address = peer.address;
     this.port = peer.port;
     this.secure = peer.secure;
@@ -107,8 +114,8 @@ export class WebSocketClient implements Client {
 
   // The session's side.
 
-  onOpen(header: StreamHeader): void {
-    if (this.state === State.Open) this.answerOpen(header);
+  onOpen(header: StreamHeader, opening?: SharedOpening): void {
+    if (this.state === State.Open) this.answerOpen(header, opening);
   }
 
   onStanza(stanza: Stanza): boolean {
@@ -190,7 +197,7 @@ export class WebSocketClient implements Client {
         if (this.state === State.Closing) return;
         return this.onOpenFrame(stanza);
       case 'close':
-        return this.onCloseFrame();
+        return this.onCloseFrame(stanza);
       default:
         return this.fail('unsupported-stanza-type');
     }
@@ -209,13 +216,21 @@ export class WebSocketClient implements Client {
       }
       if (!/^[1-9]\d*\.\d+$/.test(stanza.attribute('version') ?? '')) return this.fail('unsupported-version');
       this.awaitsOpen = true;
-      this.openTimer.start(OPEN_PATIENCE);
-      if (this.session) return this.session.restart(header);
+      const shared = this.sharedAttributes(stanza);
+      if (this.session) {
+        this.openTimer.start(OPEN_PATIENCE);
+        if (shared?.newKey !== undefined && this.session.rekey) {
+          this.session.rekey(shared.newKey);
+          this.rekeyed = true;
+        }
+        return this.session.restart(header);
+      }
       this.domain = domain;
       this.state = State.Open;
       this.timer.stop();
       this.startPings();
-      this.session = sessions.open(domain, header, this);
+      this.session = this.openSession(domain, header, shared);
+      this.request = undefined;
     } catch (error) {
       if (!(error instanceof SessionRefused)) throw error;
       // Instead of the first `<open/>`: some clients obey it only there.
@@ -224,9 +239,25 @@ export class WebSocketClient implements Client {
     }
   }
 
-  private onCloseFrame(): void {
+  private openSession(domain: string, header: StreamHeader, shared: SharedAttributes | undefined): ClientSession {
+    const { sessions, sharing } = this.context;
+    if (shared?.key !== undefined) {
+      // The answer says what became of the key: it may have to wait until another client has logged in.
+      const { key, attachOnly } = shared;
+      return sharing.open(domain, header, this, { key, attachOnly, ...(this.request && { http: this.request }) });
+    }
+    if (shared?.attachOnly) throw new SessionRefused('item-not-found', 'no key to attach with', 400);
+    this.openTimer.start(OPEN_PATIENCE);
+    return sessions.open(domain, header, this);
+  }
+
+  private sharedAttributes(stanza: Stanza): SharedAttributes | undefined {
+    return this.context.sharing.enabled ? sharedAttributesOf(stanza) : undefined;
+  }
+
+  private onCloseFrame(stanza: Stanza): void {
     if (this.state === State.Closing) return this.closeSocket();
-    this.leave({ reason: 'closed' });
+    this.session?.leave({ reason: 'closed' }, [], this.sharedAttributes(stanza)?.scope);
     this.writer.write(closeFrame(undefined));
     this.awaitClose(State.Closed, CLOSE_PATIENCE);
   }
@@ -241,23 +272,20 @@ export class WebSocketClient implements Client {
 
   // Opening and ending.
 
-  private answerOpen(header: StreamHeader): void {
+  private answerOpen(header: StreamHeader, opening?: SharedOpening): void {
     if (!this.awaitsOpen || this.state !== State.Open) return;
     this.awaitsOpen = false;
     this.openTimer.stop();
-    this.sayOpen(header);
+    const result = opening ?? (this.rekeyed ? 'rekeyed' : undefined);
+    this.rekeyed = false;
+    this.sayOpen(header, result && sharedResult(result));
   }
 
-  private sayOpen(header: StreamHeader): void {
+  /** @param more attributes as they stand in the tag, with a space before each */
+  private sayOpen({ id, lang }: StreamHeader, more?: string): void {
     this.opened = true;
-    this.writer.write(
-      openFrame({
-        from: this.domain ?? this.context.options.domains[0]!,
-        to: this.clientFrom,
-        id: header.id ?? unguessable(),
-        lang: header.lang ?? 'en',
-      }),
-    );
+    const from = this.domain ?? this.context.options.domains[0]!;
+    this.writer.write(openFrame({ from, to: this.clientFrom, id: id ?? unguessable(), lang: lang ?? 'en' }, more));
   }
 
   /** The client broke a rule: it is told, and its session ends. */

@@ -2,13 +2,16 @@ import type { SessionEnd, StreamCondition } from '../session/index.js';
 import type { StreamHeader } from '../upstream/upstream.js';
 import { element, escapeAttribute, NS, Stanza, type Element } from '../xml/index.js';
 
-/** `<open/>` of an answer (RFC 7395, section 3.4). Clients compare it as text: attributes declared, nothing prefixed. */
-export function openFrame(header: StreamHeader): Buffer {
+/**
+ * `<open/>` of an answer (RFC 7395, section 3.4). Clients compare it as text: attributes declared, nothing prefixed.
+ * @param more attributes as they stand in the tag, with a space before each
+ */
+export function openFrame(header: StreamHeader, more = ''): Buffer {
   const attribute = (name: string, value: string | undefined) =>
     value === undefined ? '' : ` ${name}="${escapeAttribute(value)}"`;
   return Buffer.from(
     `<open xmlns="${NS.framing}"${attribute('from', header.from)}${attribute('to', header.to)}` +
-      `${attribute('id', header.id)} version="1.0"${attribute('xml:lang', header.lang)} />`,
+      `${attribute('id', header.id)} version="1.0"${attribute('xml:lang', header.lang)}${more} />`,
   );
 }
 
@@ -29,7 +32,9 @@ export function errorFrame(end: SessionEnd): Stanza | undefined {
 
 /** `<stream:error/>` (RFC 6120, section 4.9); every child declares its namespace, as Strophe expects. */
 export function streamError(condition: StreamCondition, text?: string): Stanza {
-  const children: Element[] = [element(condition, { xmlns: NS.streamErrors })];
+  // What only BOSH has a name for.
+  const name = condition === 'item-not-found' ? 'undefined-condition' : condition;
+  const children: Element[] = [element(name, { xmlns: NS.streamErrors })];
   if (text) children.push(element('text', { 'xmlns': NS.streamErrors, 'xml:lang': 'en' }, text));
   return Stanza.of(element('stream:error', { 'xmlns:stream': NS.streams }, ...children));
 }

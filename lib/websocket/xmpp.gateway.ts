@@ -6,6 +6,7 @@ import type { WebSocket, WebSocketServer } from 'ws';
 import { Clock } from '../clock.js';
 import { Origins, peerOf } from '../http/index.js';
 import { SessionRefused, XmppSessionService } from '../session/index.js';
+import { Sharing } from '../shared/index.js';
 import { DEFAULT_LIMITS, Scanner } from '../xml/index.js';
 import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
 import { WebSocketClient, type WebSocketContext } from './client.js';
@@ -38,6 +39,7 @@ export class XmppGateway implements OnGatewayInit, OnGatewayConnection {
 
   constructor(
     private readonly sessions: XmppSessionService,
+    sharing: Sharing,
     @Inject(XMPP_OPTIONS) private readonly options: ResolvedOptions,
     clock: Clock,
     config: ApplicationConfig,
@@ -49,6 +51,7 @@ export class XmppGateway implements OnGatewayInit, OnGatewayConnection {
       options,
       clock,
       sessions,
+      sharing,
       scanner: new Scanner({ ...DEFAULT_LIMITS, maxDepth: options.limits.maxDepth }),
       onGone: (client) => {
         this.clients.delete(client);
@@ -91,7 +94,7 @@ export class XmppGateway implements OnGatewayInit, OnGatewayConnection {
     const socket = connected as WebSocket;
     try {
       const peer = peerOf(request, this.options.trustProxy);
-      const client = new WebSocketClient(socket, request.socket, peer, this.context);
+      const client = new WebSocketClient(socket, request, peer, this.context);
       this.clients.add(client);
       socket.on(CLOSING, (code?: number) => client.onClosing(code));
     } catch (error) {

@@ -44,7 +44,7 @@ describe('conditions', () => {
     expect((['bad-request', 'policy-violation', 'item-not-found'] as const).map(streamConditionOf)).toEqual([
       'bad-format',
       'policy-violation',
-      'undefined-condition',
+      'item-not-found',
     ]);
   });
 });
