@@ -4,6 +4,7 @@
  * missing and cannot be installed here ends the run.
  */
 import { spawnSync } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { findCommand, TOOLS } from './tools.mjs';
 
@@ -32,12 +33,30 @@ function missingPackages() {
   return TOOLS.filter((tool) => findCommand(...tool.commands) === undefined).map((tool) => tool.package);
 }
 
+/**
+ * Debian starts the daemon of a package that it installs, unless this file says no; the tests start their
+ * own. A machine that has the file keeps its own. Gone again however this ends.
+ */
+function startNoDaemons() {
+  const policy = '/usr/sbin/policy-rc.d';
+  try {
+    writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755, flag: 'wx' });
+  } catch (error) {
+    if (error.code === 'EEXIST') return;
+    throw error;
+  }
+  const remove = () => rmSync(policy, { force: true });
+  process.once('exit', remove);
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+}
+
 const missing = missingPackages();
 if (missing.length > 0) {
   const list = missing.join(' ');
   if (process.getuid?.() !== 0 || findCommand('apt-get') === undefined) {
     fail(`not on the PATH and needed: ${list}. Install them (on Debian: sudo apt-get install ${list}), then run the tests again`);
   }
+  startNoDaemons();
   const quiet = { DEBIAN_FRONTEND: 'noninteractive' };
   step('read the Debian package lists', 'apt-get', ['update', '-q'], quiet);
   step(`installed ${missing.join(', ')}`, 'apt-get', ['install', '-y', '-q', '--no-install-recommends', ...missing], quiet);

@@ -5,13 +5,14 @@ import { delimiter, join } from 'node:path';
 export const TOOLS = [
   { package: 'openssl', commands: ['openssl'] },
   { package: 'prosody', commands: ['prosody'] },
+  { package: 'ejabberd', commands: ['ejabberdctl'] },
   { package: 'chromium', commands: ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'] },
 ];
 
-/** The path of the first of these commands that is on the PATH. */
+/** The path of the first of these commands that is on the PATH, or among the servers of a Debian machine. */
 export function findCommand(...commands) {
   for (const command of commands) {
-    for (const directory of (process.env.PATH ?? '').split(delimiter)) {
+    for (const directory of [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin']) {
       if (directory === '') continue;
       const path = join(directory, command);
       try {
