@@ -32,6 +32,16 @@ export function openingAttributes(key: string, attachOnly: boolean, from: string
   };
 }
 
+/** Replaces the key of the stream. */
+export function rekeyingAttributes(key: string): Attributes {
+  return { 'xmlns:shared': SHARED_BOSH, 'shared:newkey': key };
+}
+
+/** Whether an answer says that the key was replaced. */
+export function isRekeyed(element: Element): boolean {
+  return element.getAttributeNS(SHARED_BOSH, 'result') === 'rekeyed';
+}
+
 /** For the request that ends a stream: also for the other tabs. */
 export const CLOSING_FOR_ALL: Attributes = { 'xmlns:sx': SHARED_EXTENSIONS, 'sx:scope': 'all' };
 

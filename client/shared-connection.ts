@@ -2,7 +2,9 @@ import {
   bareOf,
   CLOSING_FOR_ALL,
   elementsOf,
+  isRekeyed,
   openingAttributes,
+  rekeyingAttributes,
   sameAccount,
   senderOf,
   type SharedAnswer,
@@ -19,7 +21,7 @@ import {
   type TransportInternals,
 } from './strophe.js';
 import { linkTo } from './stream-link.js';
-import { divert, watchTransport } from './transport.js';
+import { divert, sendCarrier, watchTransport } from './transport.js';
 
 /**
  * How a connection came to its stream: it logged in to a new one that others can share, it joined that of another
@@ -34,8 +36,12 @@ export interface ShareOptions {
   readonly onError?: (error: unknown) => void;
 }
 
+/** Over WebSocket there is no `item-not-found`. */
+const UNDEFINED = 'undefined-condition';
 /** Conditions with which a server refuses a key. */
-const REFUSALS: ReadonlySet<string | null | undefined> = new Set(['item-not-found', 'policy-violation']);
+const REFUSALS: ReadonlySet<string | null | undefined> = new Set(['item-not-found', UNDEFINED, 'policy-violation']);
+/** Milliseconds that a server may take to replace a key. */
+const REKEY_PATIENCE = 10_000;
 
 /** Told of a stanza that another tab sent, and of that tab's number. */
 export type SentHandler = (stanza: Element, sender: number) => void;
@@ -70,6 +76,8 @@ export class SharedConnection {
   private current: SharedResult | undefined;
   /** The stream that ends now, ends for all. */
   private forAll = false;
+  /** The key of the stream is being replaced. */
+  private rekeying: { key: string; sent: boolean; done: () => void } | undefined;
 
   /**
    * @param connection a `Strophe.Connection` that is not connected yet
@@ -93,12 +101,16 @@ export class SharedConnection {
       this.original.disconnect.call(internals, reason);
     };
     internals._changeConnectStatus = (status, condition, element) => {
-      if (this.passes(status, condition)) this.tell(status, condition, element);
+      const refused = status === Status.CONNFAIL && condition === UNDEFINED && this.login?.stage === 'opening';
+      if (this.passes(status, condition)) this.tell(status, refused ? 'item-not-found' : condition, element);
     };
     divert(
       internals,
       (stanza) => senderOf(stanza) !== undefined,
       (stanza) => this.onCopy(stanza),
+      (envelope) => {
+        if (isRekeyed(envelope)) this.rekeying?.done();
+      },
     );
     this.watch();
   }
@@ -141,6 +153,36 @@ export class SharedConnection {
     } finally {
       this.forAll = false;
     }
+  }
+
+  /**
+   * Gives the stream a new key, everywhere where the old one is kept. The old one attaches no tab any more; those that
+   * are attached stay.
+   * @throws Error when there is no shared stream, or the server does not answer within 10 seconds
+   */
+  async rotate(): Promise<void> {
+    const { login, connection } = this;
+    if (!login?.key || !connection.authenticated || this.current === 'ordinary' || this.rekeying) {
+      throw new Error('there is no shared stream, or its key is being replaced');
+    }
+    const key = generateKey();
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const timeout = setTimeout(() => reject(new Error('the server did not replace the key')), REKEY_PATIENCE);
+        const done = (): void => {
+          clearTimeout(timeout);
+          resolve();
+        };
+        this.rekeying = { key, sent: false, done };
+        sendCarrier(connection);
+      });
+    } finally {
+      this.rekeying = undefined;
+    }
+    const old = login.key.key;
+    login.key = { ...login.key, key };
+    const link = linkTo(connection);
+    for (const source of this.sources) await this.attempt(() => source.settle?.(login.account, key, link, old));
   }
 
   // Logging in.
@@ -243,6 +285,7 @@ export class SharedConnection {
     watchTransport(_proto, {
       opening: () => this.openingAttributes(),
       closing: () => (this.forAll ? CLOSING_FOR_ALL : {}),
+      passing: () => this.passingAttributes(),
       answered: (answer, first) => this.answered(answer, first),
     });
   }
@@ -251,6 +294,13 @@ export class SharedConnection {
     const { login } = this;
     if (login?.stage !== 'opening' || !login.key) return {};
     return openingAttributes(login.key.key, login.attachOnly, login.owner && bareOf(login.owner));
+  }
+
+  private passingAttributes(): Attributes {
+    const { rekeying } = this;
+    if (!rekeying || rekeying.sent) return {};
+    rekeying.sent = true;
+    return rekeyingAttributes(rekeying.key);
   }
 
   /** @returns whether the login is complete, or hopeless */

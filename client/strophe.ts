@@ -48,6 +48,8 @@ export interface ConnectionInternals extends StropheConnection {
   connect_callback: unknown;
   features: Element | null;
   authzid: string | null;
+  /** To be sent; `restart` restarts the stream, null sends nothing. */
+  _data: (Element | 'restart' | null)[];
   do_bind: boolean;
   do_session: boolean;
   handlers: unknown[];

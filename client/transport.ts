@@ -7,6 +7,8 @@ export interface TransportEvents {
   opening(): Attributes;
   /** Of the one that ends it. */
   closing(): Attributes;
+  /** Of any other. */
+  passing(): Attributes;
   /**
    * The stream is open.
    * @param first `<body/>`, or the first frame in a wrapper: with the features
@@ -51,8 +53,7 @@ export function watchTransport(transport: TransportInternals, events: TransportE
   const original = transport[build];
   transport[build] = () => {
     const element = original!.call(transport);
-    if (opening) element.attrs(events.opening());
-    else if (closing) element.attrs(events.closing());
+    element.attrs(opening ? events.opening() : closing ? events.closing() : events.passing());
     opening = closing = false;
     return element;
   };
@@ -79,6 +80,12 @@ export function watchTransport(transport: TransportInternals, events: TransportE
   };
 }
 
+/** Sends an element that can carry attributes: an empty `<body/>`, or `<open/>`, which restarts the stream. */
+export function sendCarrier(connection: ConnectionInternals): void {
+  connection._data.push('_buildBody' in connection._proto ? null : 'restart');
+  connection.flush();
+}
+
 /**
  * Takes out of the traffic what is not for Strophe's handlers, each at its place: after what came before it, and
  * before what comes after it.
@@ -87,11 +94,14 @@ export function divert(
   connection: ConnectionInternals,
   isDiverted: (stanza: Element) => boolean,
   take: (stanza: Element) => void,
+  /** Told of each `<body/>`, or of each frame: `<open/>`, or another in a wrapper. */
+  onEnvelope: (envelope: Element) => void,
 ): void {
   const { _dataRecv } = connection;
   connection._dataRecv = (data, raw) => {
     const whole = isElement(data) ? data : connection._proto._reqToData?.(data);
     if (!whole) return;
+    onEnvelope(whole);
     const stanzas = elementsOf(whole);
     // What comes with the end of a session, Strophe does not read.
     if (whole.getAttribute('type') === 'terminate' || !stanzas.some(isDiverted)) {

@@ -64,6 +64,8 @@ interface Opening {
   /** @param attributes beyond the usual ones: what is said about sharing */
   features(attributes: string): void;
   refused(condition: string): void;
+  /** WebSocket: answers a restart that brought a new key. */
+  rekeyed?(): void;
   /** What the client sends next. */
   next(): Promise<string>;
 }
@@ -94,9 +96,11 @@ const OVER = {
         attached: (jid = JID) => socket.send(open(`shared:result='attached' shared:jid='${jid}'`), features('')),
         features: (attributes) => socket.send(open(attributes), features(PLAIN)),
         refused: (condition) => {
-          const error = `<${condition} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>`;
+          const name = condition === 'item-not-found' ? 'undefined-condition' : condition;
+          const error = `<${name} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>`;
           socket.send(open(''), `<stream:error xmlns:stream='${STREAMS}'>${error}</stream:error>`);
         },
+        rekeyed: () => socket.send(open(`shared:result='rekeyed'`), features('')),
         next: async () => await socket.frames.take(),
       };
     },
@@ -322,6 +326,31 @@ describe.each(['BOSH', 'WebSocket'] as const)('a shared connection of Strophe ov
       expect((await tab.state()).result).toBeNull();
       await tab.page.close();
     }
+  });
+
+  it('S22: replaces the key of the stream, and keeps the new one', async () => {
+    const tab = await openTab({ service: service() });
+    await tab.connect('alice@example.org', 'secret');
+    const opening = await nextOpening();
+    opening.attached();
+    await tab.online();
+    const rotating = tab.rotate();
+    let key: string | undefined;
+    while (key === undefined) {
+      if (transport === 'BOSH') {
+        const request = await web.requests.take();
+        key = request.attribute('shared:newkey');
+        request.answer(body(key === undefined ? '' : `shared:result='rekeyed'`));
+      } else {
+        key = attributeOf(await opening.next(), 'shared:newkey');
+        opening.rekeyed?.();
+      }
+    }
+    await rotating;
+    expect(key).toMatch(/^[0-9a-f]{32}$/);
+    expect(key).not.toBe(opening.attribute('shared:key'));
+    expect(await tab.storedKeys()).toEqual({ 'alice@example.org': key });
+    expect(await tab.state()).toEqual({ jid: JID, result: 'attached', connected: true });
   });
 
   it('goes on without a key that can be kept', async () => {

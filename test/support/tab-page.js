@@ -66,6 +66,7 @@ globalThis.tab = {
     }),
   disconnect: () => connection.disconnect(),
   logoutAll: () => shared.logoutAll(),
+  rotate: () => shared.rotate(),
   storage: () => localStorage.getItem('nestjs-xmpp.shared-keys'),
   store: (text) => localStorage.setItem('nestjs-xmpp.shared-keys', text),
 };

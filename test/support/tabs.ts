@@ -114,6 +114,10 @@ export class Tab {
     await this.status('DISCONNECTED');
   }
 
+  async rotate(): Promise<void> {
+    await this.call('rotate');
+  }
+
   /** What the plugin keeps in the browser: keys by account. */
   async storedKeys(): Promise<Record<string, string>> {
     return JSON.parse((await this.call<string | null>('storage')) ?? '{}') as Record<string, string>;

@@ -1,0 +1,270 @@
+import { jest } from '@jest/globals';
+import { EmbeddedUpstream, upstreamFromUrl, XmppSessionService, type XmppModuleOptions } from 'nestjs-xmpp';
+import type { BrowserContext } from 'playwright-core';
+import type { UpstreamHandler, UpstreamRequest, UpstreamStream, XmppUpstream } from '../../lib/upstream/upstream.js';
+import { startApp, type TestApp } from '../support/app.js';
+import { Mailbox } from '../support/mailbox.js';
+import { startProsody } from '../support/prosody.js';
+import { attributeOf } from '../support/scripted-web.js';
+import { TabStage, type KeySourceName, type Tab } from '../support/tabs.js';
+
+jest.setTimeout(120_000);
+
+/** What the XMPP server sees of the gateway. */
+class WatchedUpstream implements XmppUpstream {
+  readonly name = 'watched';
+  /** Streams that were opened. */
+  opened = 0;
+  /** One for each stream that was ended in order. */
+  readonly closed = new Mailbox<true>();
+
+  constructor(private readonly inner: XmppUpstream) {}
+
+  open(request: UpstreamRequest, handler: UpstreamHandler): UpstreamStream {
+    this.opened++;
+    const stream = this.inner.open(request, handler);
+    const close = stream.close.bind(stream);
+    stream.close = () => {
+      this.closed.put(true);
+      close();
+    };
+    return stream;
+  }
+}
+
+/** A server behind the gateway, with the accounts `alice` and `bob`. */
+interface Server {
+  readonly upstream: XmppUpstream;
+  stop(): Promise<void>;
+}
+
+const SERVERS = {
+  'the embedded server': async (): Promise<Server> => {
+    const upstream = new EmbeddedUpstream({ domains: ['localhost'], users: { alice: 'alice', bob: 'bob' } });
+    return { upstream, stop: async () => await upstream.close() };
+  },
+  'Prosody': async (): Promise<Server> => {
+    const prosody = await startProsody();
+    const upstream = upstreamFromUrl(`xmpp://127.0.0.1:${prosody.port}?verify=false`);
+    return {
+      upstream,
+      stop: async () => {
+        await upstream.close?.();
+        await prosody.stop();
+      },
+    };
+  },
+} as const;
+
+/** Which transport the nth tab takes. */
+const TRANSPORTS: Readonly<Record<string, (n: number) => 'bosh' | 'websocket'>> = {
+  'BOSH': () => 'bosh',
+  'WebSocket': () => 'websocket',
+  'both mixed': (n) => (n % 2 ? 'bosh' : 'websocket'),
+};
+
+let stage: TabStage;
+
+beforeAll(async () => {
+  stage = await TabStage.set();
+});
+
+afterAll(async () => {
+  await stage?.close();
+});
+
+/** One number after the other, the same in every run. */
+function* numbers(seed: number): Generator<number, never> {
+  for (let state = seed; ; ) yield (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0);
+}
+
+const message = (to: string, id: string): string =>
+  `<message xmlns='jabber:client' type='chat' to='${to}' id='${id}'><body>${id}</body></message>`;
+
+/** Ids of the messages in a tab, in its order: `>` those of other tabs, `<` those received. */
+const storyOf = (tab: Tab): string[] =>
+  tab.events.flatMap((event) => {
+    if ((event.kind !== 'sent' && event.kind !== 'received') || !event.xml.startsWith('<message')) return [];
+    return [`${event.kind === 'sent' ? '>' : '<'}${attributeOf(event.xml, 'id')}`];
+  });
+
+describe.each(Object.keys(SERVERS) as (keyof typeof SERVERS)[])('tabs of a browser in front of %s', (name) => {
+  let server: Server;
+  let upstream: WatchedUpstream;
+  let gateway: TestApp;
+  let context: BrowserContext;
+
+  beforeAll(async () => {
+    server = await SERVERS[name]();
+  });
+
+  afterAll(async () => {
+    await server?.stop();
+  });
+
+  beforeEach(async () => {
+    context = await stage.newContext();
+  });
+
+  afterEach(async () => {
+    await context?.close();
+    await gateway?.close();
+  });
+
+  const start = async (options: Partial<XmppModuleOptions> = {}): Promise<void> => {
+    upstream = new WatchedUpstream(server.upstream);
+    gateway = await startApp({ options: { upstream, ...options } });
+  };
+  const open = async (transport: 'bosh' | 'websocket', keys?: readonly KeySourceName[], from = context): Promise<Tab> =>
+    await stage.open(from, {
+      service: transport === 'bosh' ? gateway.boshUrl : gateway.wsUrl,
+      ...(keys && { keys }),
+    });
+  const streams = (user: string): number => gateway.app.get(XmppSessionService).find(`${user}@localhost`).length;
+
+  describe.each(Object.entries(TRANSPORTS))('over %s', (_mix, transportOf) => {
+    it.each([2, 5])(
+      'S1, S11, S14: %d tabs see each of 200 messages and of their answers once, in one order, on one stream',
+      async (count) => {
+        await start();
+        const elsewhere = await stage.newContext();
+        const bob = await open('websocket', [], elsewhere);
+        expect(await bob.goOnline('bob@localhost/out', 'bob')).toBe('CONNECTED');
+        const tabs: Tab[] = [];
+        for (let n = 0; n < count; n++) tabs.push(await open(transportOf(n)));
+        // All at once: one of them logs in, the others wait for it.
+        const statuses = await Promise.all(tabs.map(async (tab) => await tab.goOnline('alice@localhost', 'alice')));
+        expect(statuses.toSorted()).toEqual([...Array.from({ length: count - 1 }, () => 'ATTACHED'), 'CONNECTED']);
+        const [{ jid }, ...others] = await Promise.all(tabs.map(async (tab) => await tab.state()));
+        for (const other of others) expect(other.jid).toBe(jid);
+
+        const random = numbers(count);
+        const senders = Array.from({ length: 200 }, () => random.next().value % count);
+        const sending = senders.map(async (sender, n) => await tabs[sender]?.send(message('bob@localhost/out', `n${n}`)));
+        for (let n = 0; n < senders.length; n++) {
+          const id = attributeOf(await bob.stanza('received', '<message'), 'id');
+          await bob.send(message(jid, `re-${id}`));
+        }
+        await Promise.all(sending);
+        await Promise.all(tabs.map(async (tab) => {
+          for (let n = 0; n < senders.length; n++) await tab.stanza('received', '<message');
+        }));
+
+        const stories = tabs.map(storyOf);
+        stories.forEach((story, number) => {
+          const expected = senders.flatMap((sender, n) => [`<re-n${n}`, ...(sender === number ? [] : [`>n${n}`])]);
+          expect(story.toSorted()).toEqual(expected.toSorted());
+        });
+        // A tab does not see its own messages in the traffic: what two tabs both saw, they saw in the same order.
+        for (const story of stories.slice(1)) {
+          const inBoth = (ids: readonly string[] | undefined, others: readonly string[] | undefined): string[] =>
+            (ids ?? []).filter((id) => others?.includes(id));
+          expect(inBoth(story, stories[0])).toEqual(inBoth(stories[0], story));
+          expect(inBoth(story, stories[0]).length).toBeGreaterThanOrEqual(200);
+        }
+        expect(bob.events.filter((event) => event.kind === 'received' && event.xml.startsWith('<message'))).toHaveLength(200);
+        expect(upstream.opened).toBe(2); // bob's, and the one of all tabs
+        expect(streams('alice')).toBe(1);
+        await elsewhere.close();
+      },
+    );
+  });
+
+  it('S2, S5, S18, S21: a tab joins without a password; the first one leaves; the last one ends the stream', async () => {
+    await start();
+    const [first, second, third] = [await open('websocket'), await open('bosh'), await open('websocket')];
+    await first.goOnline('alice@localhost', 'alice');
+    await first.send("<presence xmlns='jabber:client'/>");
+    expect(await second.goOnline(undefined)).toBe('ATTACHED');
+    await first.disconnect();
+    expect(await third.goOnline('localhost')).toBe('ATTACHED');
+    expect((await third.state()).jid).toBe((await second.state()).jid);
+    const elsewhere = await stage.newContext();
+    const bob = await open('bosh', [], elsewhere);
+    await bob.goOnline('bob@localhost/out', 'bob');
+    await bob.send(message((await third.state()).jid, 'still there'));
+    await Promise.all([second, third].map(async (tab) => await tab.stanza('received', 'still there')));
+    expect(upstream.closed.size).toBe(0);
+    await second.disconnect();
+    await third.disconnect();
+    await upstream.closed.take();
+    expect(upstream.opened).toBe(2);
+    const late = await open('websocket');
+    await late.connect(undefined);
+    expect(await late.status('CONNFAIL')).toMatchObject({ condition: 'item-not-found' });
+    await elsewhere.close();
+  });
+
+  it.each(['websocket', 'bosh'] as const)('S21: logs all tabs out from one over %s', async (transport) => {
+    await start();
+    const tabs = [await open(transport), await open('bosh'), await open('websocket')];
+    for (const tab of tabs) await tab.goOnline('alice@localhost', 'alice');
+    await tabs[0]?.logoutAll();
+    await Promise.all(tabs.slice(1).map(async (tab) => await tab.status('DISCONNECTED')));
+    await upstream.closed.take();
+    expect(await tabs[0]?.storedKeys()).toEqual({});
+    expect(upstream.opened).toBe(1);
+  });
+
+  it('S14, S15, S16: what two tabs ask under one id, each is answered; neither answers for the other', async () => {
+    await start();
+    const [first, second] = [await open('bosh'), await open('websocket')];
+    await first.goOnline('alice@localhost', 'alice');
+    await second.goOnline('alice@localhost', 'alice');
+    const asked = (payload: string): string => `<iq xmlns='jabber:client' type='get' id='same' to='localhost'>${payload}</iq>`;
+    const [disco, unknown] = await Promise.all([
+      first.ask(asked("<query xmlns='http://jabber.org/protocol/disco#info'/>")),
+      second.ask(asked("<query xmlns='urn:example:nobody-knows-this'/>")),
+    ]);
+    expect(disco).toMatch(/^result .*disco#info/);
+    expect(unknown).toMatch(/^error /);
+    expect(await first.stanza('sent', 'nobody-knows-this')).toContain('type="get"');
+    expect(await second.stanza('sent', 'disco#info')).toContain('type="get"');
+    expect([...first.events, ...second.events].filter(({ kind }) => kind === 'error')).toEqual([]);
+  });
+
+  it('S3: where there is no sharing, each tab has a session of its own', async () => {
+    await start({ shared: { enabled: false } });
+    const tabs = [await open('websocket'), await open('bosh')];
+    for (const tab of tabs) {
+      expect(await tab.goOnline('alice@localhost', 'alice')).toBe('CONNECTED');
+      expect((await tab.state()).result).toBe('ordinary');
+    }
+    expect(streams('alice')).toBe(2);
+  });
+
+  describe.each([
+    ['private XML storage', ['private']],
+    ['a private node', ['pep']],
+    ['the browser and private XML storage', ['stored', 'private']],
+  ] as const)('S25: with the key in %s', (_name, keys) => {
+    it('another browser finds the stream; a key of a stream that is over is replaced', async () => {
+      await start();
+      const first = await open('websocket', keys);
+      expect(await first.goOnline('alice@localhost', 'alice')).toBe('CONNECTED');
+      const other = await stage.newContext();
+      const second = await open('bosh', keys, other);
+      expect(await second.goOnline('alice@localhost', 'alice')).toBe('ATTACHED');
+      expect(second.statuses).not.toContain('CONNECTED');
+      expect((await second.state()).jid).toBe((await first.state()).jid);
+      expect(streams('alice')).toBe(1);
+      await first.disconnect();
+      await second.disconnect();
+      for (let n = 0; n < upstream.opened; n++) await upstream.closed.take();
+
+      const third = await open('websocket', keys);
+      expect(await third.goOnline('alice@localhost', 'alice')).toBe('CONNECTED');
+      const fourth = await open('websocket', keys, other);
+      expect(await fourth.goOnline('alice@localhost', 'alice')).toBe('ATTACHED');
+      expect((await fourth.state()).jid).toBe((await third.state()).jid);
+      for (const tab of [first, second, third, fourth]) expect(tab.events.filter(({ kind }) => kind === 'error')).toEqual([]);
+
+      await fourth.logoutAll();
+      await third.status('DISCONNECTED');
+      const fifth = await open('bosh', keys);
+      expect(await fifth.goOnline('alice@localhost', 'alice')).toBe('CONNECTED');
+      expect(fifth.statuses).not.toContain('ATTACHED');
+      await other.close();
+    });
+  });
+});
