@@ -50,6 +50,26 @@ describe('XEP-0124 and XEP-0206 to the letter', () => {
     expect((await Promise.all(held)).map(({ condition }) => condition)).toEqual([undefined, undefined]);
   });
 
+  it('P8, B20: a page whose timers come once a minute keeps its session', async () => {
+    await start({ limits: { authTimeout: 3600 } });
+    const { session, stream } = await bosh.pair();
+    expect(session.created.attribute('inactivity')).toBe('60');
+    for (let i = 0; i < 3; i++) {
+      bosh.gateway.clock.tick(60_500);
+      push(stream, i);
+      expect((await session.send()).payload).toContain(`s${i}`);
+    }
+  });
+
+  it('P9, C12, C19: a session that is gone is told with a body and a condition, whatever ended it', async () => {
+    await start({ limits: { authTimeout: 3600 } });
+    const { session } = await bosh.pair();
+    bosh.gateway.clock.tick(63_000);
+    const late = await session.send();
+    expect([late.status, late.type, late.condition]).toEqual([200, 'terminate', 'item-not-found']);
+    expect(late.headers['access-control-allow-origin']).toBe('*');
+  });
+
   describe('W13, B27: moving elsewhere', () => {
     const URI = 'https://b.example.org/http-bind?a=1&b=2';
     const UNTIL = `<uri xmlns="${HTTPBIND}">https://b.example.org/http-bind?a=1&amp;b=2</uri>`;
