@@ -43,7 +43,7 @@ export interface SharedKeySource {
   acquire?(account: string | undefined, create: boolean): Promise<SharedKey | undefined>;
   /**
    * A stream was created with a key, and is logged in.
-   * @param stale a key that was found before and opens nothing any more
+   * @param stale the key that it replaces: one that opens nothing any more
    * @returns the key that counts: this one, kept from now on, or that of another stream to move to
    */
   settle?(account: string, key: string, link: StreamLink, stale: string | undefined): Promise<string>;

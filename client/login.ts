@@ -1,8 +1,10 @@
-import type { SharedKey, SharedKeySource } from './key-source.js';
+import type { SharedKey } from './key-source.js';
 import type { ConnectionInternals } from './strophe.js';
 
 /** Times that a login begins anew by itself: with a fresh key, or on the stream that other tabs have. */
 const MOST_TRIES = 3;
+/** The server does not know Shared BOSH: no other key would help. */
+export const NOT_IMPLEMENTED = 'feature-not-implemented';
 const HANDLER_LISTS = ['handlers', 'addHandlers', 'timedHandlers', 'addTimeds'] as const;
 
 /** One call of `connect()` or `attach()`, with all that is tried for it. */
@@ -11,14 +13,13 @@ export class Login {
   /** Bare JID, or a domain, once it is known. */
   account = '';
   key: SharedKey | undefined;
-  /** It had the key. */
-  source: SharedKeySource | undefined;
   /** Of another stream, found in the XMPP server: this login goes there. */
   move: string | undefined;
-  /** The key was not accepted. */
-  refused = false;
-  /** A key that opened nothing. */
+  /** The condition with which the key is refused, until that is dealt with. */
+  refused: string | undefined;
+  /** The last key that was, and its condition. */
   stale: string | undefined;
+  condition: string | undefined;
   tries = 0;
   /** The app wants no connection any more. */
   cancelled = false;
@@ -54,7 +55,7 @@ export class Login {
   }
 
   get mayRetry(): boolean {
-    return !this.attaches && !this.cancelled && this.tries + 1 < MOST_TRIES;
+    return !this.cancelled && this.tries + 1 < MOST_TRIES && this.refused !== NOT_IMPLEMENTED;
   }
 
   restoreHandlers(connection: ConnectionInternals): void {

@@ -10,7 +10,7 @@ import {
   type SharedAnswer,
 } from './attributes.js';
 import { generateKey, type SharedKey, type SharedKeySource, type StreamLink } from './key-source.js';
-import { Login } from './login.js';
+import { Login, NOT_IMPLEMENTED } from './login.js';
 import { StoredKey } from './stored-key.js';
 import {
   Status,
@@ -36,10 +36,11 @@ export interface ShareOptions {
   readonly onError?: (error: unknown) => void;
 }
 
-/** Over WebSocket there is no `item-not-found`. */
+const NOT_FOUND = 'item-not-found';
+/** What `item-not-found` is over WebSocket, where there is no such stream error. */
 const UNDEFINED = 'undefined-condition';
 /** Conditions with which a server refuses a key. */
-const REFUSALS: ReadonlySet<string | null | undefined> = new Set(['item-not-found', UNDEFINED, 'policy-violation']);
+const REFUSALS: ReadonlySet<string | null | undefined> = new Set([NOT_FOUND, UNDEFINED, 'policy-violation']);
 /** Milliseconds that a server may take to replace a key. */
 const REKEY_PATIENCE = 10_000;
 
@@ -101,8 +102,7 @@ export class SharedConnection {
       this.original.disconnect.call(internals, reason);
     };
     internals._changeConnectStatus = (status, condition, element) => {
-      const refused = status === Status.CONNFAIL && condition === UNDEFINED && this.login?.stage === 'opening';
-      if (this.passes(status, condition)) this.tell(status, refused ? 'item-not-found' : condition, element);
+      if (this.passes(status, condition)) this.tell(status, this.login?.refused ?? condition, element);
     };
     divert(
       internals,
@@ -196,7 +196,9 @@ export class SharedConnection {
     const key = login.move === undefined ? await this.find(login) : { key: login.move };
     if (this.login !== login) return;
     const jid = login.jid ?? key?.jid;
-    if (jid === undefined || (login.attaches && !key)) return this.fail('item-not-found');
+    if (jid === undefined || (login.attaches && (!key || key.key === login.stale))) {
+      return this.fail(login.condition ?? NOT_FOUND);
+    }
     login.key = key;
     login.account = bareOf(jid);
     login.stage = 'opening';
@@ -213,10 +215,11 @@ export class SharedConnection {
   /** After a refusal, or for a better stream. */
   private async beginAgain(login: Login): Promise<void> {
     if (login.refused) {
+      // What it was may be gone from here by now, or replaced by another tab.
       await this.discard(login, undefined);
       login.stale = login.key?.key;
-      login.move = undefined;
-      login.refused = false;
+      login.condition = login.refused;
+      login.move = login.refused = undefined;
     }
     if (this.login !== login) return;
     login.tries++;
@@ -224,12 +227,9 @@ export class SharedConnection {
   }
 
   private async find(login: Login): Promise<SharedKey | undefined> {
-    login.source = undefined;
     for (const source of this.sources) {
       const key = await this.attempt(() => source.acquire?.(login.jid && bareOf(login.jid), !login.attaches));
-      if (!key) continue;
-      login.source = source;
-      return key;
+      if (key) return key;
     }
     return login.attaches ? undefined : { key: generateKey() };
   }
@@ -239,15 +239,15 @@ export class SharedConnection {
     for (const source of this.sources) await this.attempt(() => source.discard?.(account, key.key, link));
   }
 
-  /** Logged in, on a new stream: where keys are kept in the server, there may be a better one. */
+  /** Logged in, on a new stream: where keys are kept, there may be that of a better one by now. */
   private async settle(login: Login): Promise<void> {
     const link = linkTo(this.connection);
     const own = login.key!.key;
     let key = own;
     for (const source of [...this.sources].reverse()) {
       const kept = key;
-      if (source === login.source && kept === own) continue;
-      key = (await this.attempt(() => source.settle?.(login.account, kept, link, login.stale))) ?? key;
+      const replaced = kept === own ? login.stale : own;
+      key = (await this.attempt(() => source.settle?.(login.account, kept, link, replaced))) ?? key;
       if (this.login !== login) return;
     }
     if (key !== own && login.mayRetry) {
@@ -257,10 +257,6 @@ export class SharedConnection {
       login.stage = 'open';
       this.tell(Status.CONNECTED, null);
     }
-  }
-
-  private needsSettling(login: Login): boolean {
-    return this.sources.some((source) => source.settle && source !== login.source);
   }
 
   /** Gives up a stream that the app has not heard of. */
@@ -310,12 +306,12 @@ export class SharedConnection {
     login.stage = 'open';
     if (answer.result === 'attached') {
       // A key that somebody slipped in would show us to others as somebody else.
-      if (answer.jid && login.owner && !sameAccount(answer.jid, login.owner)) this.refuse(login, 'item-not-found');
+      if (answer.jid && login.owner && !sameAccount(answer.jid, login.owner)) this.refuse(login, NOT_FOUND);
       else this.attached(answer.jid, first);
       return true;
     }
     if (login.attachOnly) {
-      this.refuse(login, answer.result ? 'item-not-found' : 'feature-not-implemented');
+      this.refuse(login, answer.result ? NOT_FOUND : NOT_IMPLEMENTED);
       return true;
     }
     this.current = answer.result ?? 'ordinary';
@@ -323,7 +319,7 @@ export class SharedConnection {
   }
 
   private refuse(login: Login, condition: string): void {
-    login.refused = true;
+    login.refused = condition;
     if (!login.mayRetry) this.tell(Status.CONNFAIL, condition);
     this.leave(login);
   }
@@ -356,10 +352,10 @@ export class SharedConnection {
         return login.tries === 0;
       case Status.CONNFAIL:
         if (login.stage !== 'opening' || !login.key || !REFUSALS.has(condition)) return !hidden;
-        login.refused = true;
+        login.refused = condition === UNDEFINED ? NOT_FOUND : condition!;
         return !login.mayRetry;
       case Status.CONNECTED:
-        if (this.current !== 'created' || !this.needsSettling(login)) return true;
+        if (this.current !== 'created' || !this.sources.some((source) => source.settle)) return true;
         login.stage = 'settling';
         void this.settle(login);
         return false;

@@ -1,5 +1,5 @@
 import { normalized } from './attributes.js';
-import { generateKey, type SharedKey, type SharedKeySource } from './key-source.js';
+import { generateKey, type SharedKey, type SharedKeySource, type StreamLink } from './key-source.js';
 
 export interface StoredKeyOptions {
   /** Name of the storage item and of the lock. Default: `nestjs-xmpp.shared-keys`. */
@@ -15,7 +15,8 @@ type Keys = Record<string, string>;
 
 /**
  * Keeps keys in the browser, for all tabs of the origin. Two tabs that open at once agree on one key with the help
- * of Web Locks; where there are none, they might make two, and have a stream each.
+ * of Web Locks. A browser may still show one of them what was there before: each looks again when it has logged in,
+ * and then joins the other.
  *
  * Scripts of the origin can read them, as they can read everything that a page uses.
  */
@@ -37,9 +38,12 @@ export class StoredKey implements SharedKeySource {
     });
   }
 
-  async settle(account: string, key: string): Promise<string> {
+  async settle(account: string, key: string, _link?: StreamLink, stale?: string): Promise<string> {
     return await this.exclusive((keys) => {
-      put(keys, normalized(account), key);
+      const slot = normalized(account);
+      const found = keys[slot];
+      if (found !== undefined && found !== key && found !== stale) return found;
+      put(keys, slot, key);
       return key;
     });
   }

@@ -81,7 +81,11 @@ const OVER = {
         attached: (jid) => request.answer(attached(jid)),
         features: (attributes) => request.answer(created(attributes)),
         refused: (condition) => request.answer(refused(condition)),
-        next: async () => (await web.requests.take()).xml,
+        next: async () => {
+          const next = await web.requests.take();
+          if (next.attribute('type') === 'terminate') next.answer(body("type='terminate'"));
+          return next.xml;
+        },
       };
     },
   },
@@ -219,10 +223,12 @@ describe.each(['BOSH', 'WebSocket'] as const)('a shared connection of Strophe ov
     await tab.connect('example.org');
     const opening = await nextOpening();
     opening.features(attributes);
-    expect(await tab.status('CONNFAIL')).toMatchObject({ condition });
     const farewell = await opening.next();
     expect(farewell).toContain(transport === 'BOSH' ? 'type="terminate"' : '<close ');
     expect(farewell).not.toContain('<auth');
+    expect(await tab.status('CONNFAIL')).toMatchObject({ condition });
+    await tab.status('DISCONNECTED');
+    expect(tab.statuses.filter((status) => status !== 'DISCONNECTING')).toEqual(['CONNECTING', 'CONNFAIL', 'DISCONNECTED']);
   });
 
   it('fails without a word to the server when there is nothing to attach to', async () => {
@@ -231,6 +237,21 @@ describe.each(['BOSH', 'WebSocket'] as const)('a shared connection of Strophe ov
     expect(await tab.status('CONNFAIL')).toMatchObject({ condition: 'item-not-found' });
     await tab.status('DISCONNECTED');
     expect(web.requests.size + web.sockets.size).toBe(0);
+  });
+
+  it('S22: looks for the key again when another tab has replaced it meanwhile', async () => {
+    const tab = await openTab({ service: service() });
+    await tab.store({ 'alice@example.org': 'a key that was replaced' });
+    await tab.connect(undefined);
+    const first = await nextOpening();
+    await tab.store({ 'alice@example.org': 'the key that counts' });
+    first.refused('item-not-found');
+    const second = await nextOpening();
+    expect(second.attribute('shared:key')).toBe('the key that counts');
+    expect(second.attribute('sx:attach-only')).toBe('true');
+    second.attached();
+    expect(await tab.online()).toBe('ATTACHED');
+    expect(tab.statuses).toEqual(['CONNECTING', 'ATTACHED']);
   });
 
   it('S7: does not stay on the stream of somebody else', async () => {
@@ -368,9 +389,6 @@ describe.each(['BOSH', 'WebSocket'] as const)('a shared connection of Strophe ov
     expect(first.attribute('sx:attach-only')).toBe('true');
     expect(first.attribute('from')).toBe('alice@example.org');
     first.refused('item-not-found');
-    await tab.status('CONNFAIL');
-    await tab.status('DISCONNECTED');
-    await tab.connect(undefined);
     const second = await nextOpening();
     expect(second.attribute('shared:key')).toBe('ticket.2');
     second.attached();

@@ -1,5 +1,5 @@
 import { jest } from '@jest/globals';
-import { EmbeddedUpstream, upstreamFromUrl, XmppSessionService, type XmppModuleOptions } from 'nestjs-xmpp';
+import { EmbeddedUpstream, upstreamFromUrl, XmppSessionService, XmppSharedKeyService, type XmppModuleOptions } from 'nestjs-xmpp';
 import type { BrowserContext } from 'playwright-core';
 import type { UpstreamHandler, UpstreamRequest, UpstreamStream, XmppUpstream } from '../../lib/upstream/upstream.js';
 import { startApp, type TestApp } from '../support/app.js';
@@ -64,9 +64,15 @@ const TRANSPORTS: Readonly<Record<string, (n: number) => 'bosh' | 'websocket'>> 
 };
 
 let stage: TabStage;
+/** What the site's web session is given. */
+let ticket: string;
 
 beforeAll(async () => {
-  stage = await TabStage.set();
+  stage = await TabStage.set((request, response) => {
+    if (request.url !== '/ticket') return false;
+    response.setHeader('Cache-Control', 'no-store').end(JSON.stringify({ ticket, jid: 'alice@localhost' }));
+    return true;
+  });
 });
 
 afterAll(async () => {
@@ -206,21 +212,74 @@ describe.each(Object.keys(SERVERS) as (keyof typeof SERVERS)[])('tabs of a brows
     expect(upstream.opened).toBe(1);
   });
 
-  it('S14, S15, S16: what two tabs ask under one id, each is answered; neither answers for the other', async () => {
+  it('S14, S15, S16: what two tabs ask, each is answered; neither answers for the other', async () => {
     await start();
     const [first, second] = [await open('bosh'), await open('websocket')];
     await first.goOnline('alice@localhost', 'alice');
     await second.goOnline('alice@localhost', 'alice');
-    const asked = (payload: string): string => `<iq xmlns='jabber:client' type='get' id='same' to='localhost'>${payload}</iq>`;
-    const [disco, unknown] = await Promise.all([
-      first.ask(asked("<query xmlns='http://jabber.org/protocol/disco#info'/>")),
-      second.ask(asked("<query xmlns='urn:example:nobody-knows-this'/>")),
-    ]);
-    expect(disco).toMatch(/^result .*disco#info/);
-    expect(unknown).toMatch(/^error /);
-    expect(await first.stanza('sent', 'nobody-knows-this')).toContain('type="get"');
-    expect(await second.stanza('sent', 'disco#info')).toContain('type="get"');
+    const ask = async (tab: Tab, id: string, namespace: string): Promise<string> =>
+      await tab.ask(`<iq xmlns='jabber:client' type='get' id='${id}' to='localhost'><query xmlns='${namespace}'/></iq>`);
+    const disco = 'http://jabber.org/protocol/disco#info';
+    const unknown = 'urn:example:nobody-knows-this';
+    const answers = await Promise.all([ask(first, 'a', disco), ask(second, 'b', unknown), ask(first, 'c', unknown), ask(second, 'd', disco)]);
+    expect(answers.map((answer) => /^\w+/.exec(answer)?.[0])).toEqual(['result', 'error', 'error', 'result']);
+    // One after the other under the same id.
+    expect(await ask(first, 'same', disco)).toMatch(/^result /);
+    expect(await ask(second, 'same', unknown)).toMatch(/^error /);
+    for (const id of ['b', 'd']) expect(await first.stanza('sent', `id="${id}"`)).toContain('type="get"');
+    for (const id of ['a', 'c']) expect(await second.stanza('sent', `id="${id}"`)).toContain('type="get"');
     expect([...first.events, ...second.events].filter(({ kind }) => kind === 'error')).toEqual([]);
+  });
+
+  it.each(['websocket', 'bosh'] as const)('S22: a key that was replaced over %s attaches nobody, its successor does', async (transport) => {
+    await start();
+    const tabs = [await open('websocket'), await open(transport), await open('bosh')] as const;
+    await tabs[0].goOnline('alice@localhost', 'alice');
+    await tabs[1].goOnline(undefined);
+    const old = await tabs[1].storedKeys();
+    await tabs[1].rotate();
+    expect(await tabs[1].storedKeys()).not.toEqual(old);
+    expect(await tabs[2].goOnline(undefined)).toBe('ATTACHED');
+    await tabs[1].send(message((await tabs[0].state()).jid, 'after'));
+    for (const tab of tabs) await tab.stanza('received', 'after');
+
+    const thief = await stage.newContext();
+    const late = await open('websocket', ['stored'], thief);
+    await late.store(old);
+    await late.connect(undefined);
+    expect(await late.status('CONNFAIL')).toMatchObject({ condition: 'item-not-found' });
+    await thief.close();
+  });
+
+  it('S24: a page without a password joins with a ticket, which is good once', async () => {
+    await start();
+    const first = await open('websocket');
+    await first.goOnline('alice@localhost', 'alice');
+    const [session] = gateway.app.get(XmppSharedKeyService).list();
+    ticket = gateway.app.get(XmppSharedKeyService).ticket(session!.id);
+    const elsewhere = await stage.newContext();
+    const [second, third] = [await open('bosh', [{ url: '/ticket' }], elsewhere), await open('websocket', [{ url: '/ticket' }], elsewhere)];
+    expect(await second.goOnline(undefined)).toBe('ATTACHED');
+    expect((await second.state()).jid).toBe((await first.state()).jid);
+    await third.connect(undefined);
+    expect(await third.status('CONNFAIL')).toMatchObject({ condition: 'item-not-found' });
+    await elsewhere.close();
+  });
+
+  it('S26: a tab that is reloaded joins again; the others have not noticed', async () => {
+    await start();
+    const [first, second] = [await open('websocket'), await open('websocket')];
+    await first.goOnline('alice@localhost', 'alice');
+    await second.goOnline('alice@localhost', 'alice');
+    const { jid } = await second.state();
+    await first.page.close();
+    const again = await open('websocket');
+    expect(await again.goOnline(undefined)).toBe('ATTACHED');
+    await again.send(message(jid, 'to myself'));
+    await second.stanza('sent', 'to myself');
+    await again.stanza('received', 'to myself');
+    expect(second.statuses).toEqual(['CONNECTING', 'ATTACHED']);
+    expect(upstream.opened).toBe(1);
   });
 
   it('S3: where there is no sharing, each tab has a session of its own', async () => {

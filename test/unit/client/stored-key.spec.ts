@@ -89,9 +89,17 @@ describe('a key that is stored in the browser', () => {
   });
 
   it('is replaced by one that was found elsewhere', async () => {
-    await tab.acquire('alice@example.org', true);
-    expect(await tab.settle('alice@example.org', 'of another browser')).toBe('of another browser');
+    const own = (await tab.acquire('alice@example.org', true))!.key;
+    expect(await tab.settle('alice@example.org', 'of another browser', undefined, own)).toBe('of another browser');
     expect((await tab.acquire('alice@example.org', true))?.key).toBe('of another browser');
+  });
+
+  it('S28: is that of the tab that wrote last, when two made one at once', async () => {
+    const own = (await tab.acquire('alice@example.org', true))!.key;
+    expect(await tab.settle('alice@example.org', own)).toBe(own);
+    storage.setItem(KEYS, JSON.stringify({ 'alice@example.org': 'of a tab that saw nothing here' }));
+    expect(await tab.settle('alice@example.org', own)).toBe('of a tab that saw nothing here');
+    expect((await tab.acquire('alice@example.org', false))?.key).toBe('of a tab that saw nothing here');
   });
 
   it('is forgotten, but not the one that another tab has made since', async () => {
