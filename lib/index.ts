@@ -10,10 +10,15 @@ export {
   type XmppModuleOptions,
 } from './xmpp.options.js';
 export {
+  PrebindError,
   XmppEvents,
   XmppSessionService,
   type Destinations,
   type EndReason,
+  type PrebindFailure,
+  type PrebindOptions,
+  type Prebound,
+  type PreboundShared,
   type SessionEnd,
   type SharedRefusal,
   type StreamCondition,
@@ -34,6 +39,8 @@ export {
   type TicketOptions,
   type XmppSharedGuard,
 } from './shared/index.js';
+export { XMPP_CREDENTIALS, type XmppCredentials, type XmppLogin } from './prebind/index.js';
+export type { ClientMechanism } from './sasl/index.js';
 export { XmppHealth, XmppMetrics, type XmppHealthReport } from './observability/index.js';
 export { XmppWsAdapter } from './websocket/index.js';
 export { EmbeddedUpstream } from './upstream/embedded/index.js';

@@ -13,6 +13,7 @@ import { BoshController, BoshEndpoint } from './bosh/index.js';
 import { Clock, SystemClock } from './clock.js';
 import { HostMetaController } from './discovery/index.js';
 import { XmppHealth, XmppMetrics } from './observability/index.js';
+import { Prebinding } from './prebind/index.js';
 import { XmppEvents, XmppSessionService } from './session/index.js';
 import { Sharing, XmppSharedKeyService } from './shared/index.js';
 import { Upstreams } from './upstream/upstreams.js';
@@ -55,6 +56,7 @@ const CLIENT_GRACE = 1500;
     Sharing,
     XmppSharedKeyService,
     BoshEndpoint,
+    Prebinding,
     XmppHealth,
     XmppMetrics,
   ],

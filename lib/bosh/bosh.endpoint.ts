@@ -3,13 +3,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Clock, Timeout } from '../clock.js';
 import { Origins, peerOf } from '../http/index.js';
-import { SessionRefused, XmppSessionService } from '../session/index.js';
+import { SessionRefused, XmppSessionService, type Place, type Session } from '../session/index.js';
 import { Sharing } from '../shared/index.js';
-import { DEFAULT_LIMITS, Scanner } from '../xml/index.js';
+import { DEFAULT_LIMITS, Scanner, type Stanza } from '../xml/index.js';
 import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
 import { BodyError, readBody, sidOf, writeTermination, type RequestBody } from './body.js';
 import { BodyReader, type BodyFault } from './body-reader.js';
-import { BoshSessions } from './bosh.sessions.js';
+import { BoshSessions, type AdoptedSession } from './bosh.sessions.js';
 import { conditionOf, statusOf, terminationOf, type BoshCondition } from './conditions.js';
 import { Exchange, XML_TYPE } from './exchange.js';
 import { ALLOWED, HttpAnswers } from './http-answers.js';
@@ -70,6 +70,16 @@ export class BoshEndpoint {
         request.resume();
         return this.answers.send(request, response, 405, 'text/plain; charset=utf-8', NOT_ALLOWED, { Allow: ALLOWED });
     }
+  }
+
+  /**
+   * Makes a BOSH session of one that is open and bound, for a client that has yet to come.
+   * @param undelivered what came for it since
+   * @param place given back when the session is over
+   * @param ttl milliseconds until it has to come
+   */
+  adopt(session: Session, undelivered: readonly Stanza[], place: Place, ttl: number): AdoptedSession {
+    return this.bosh.adopt(session, undelivered, place, ttl);
   }
 
   /**

@@ -1,14 +1,33 @@
+import { randomInt } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import type { Clock } from '../clock.js';
-import { SessionRefused, unguessable, type ClientSession, type XmppSessionService } from '../session/index.js';
+import {
+  SessionRefused,
+  unguessable,
+  type ClientSession,
+  type Place,
+  type Session,
+  type XmppSessionService,
+} from '../session/index.js';
 import type { Sharing } from '../shared/index.js';
+import type { Stanza } from '../xml/index.js';
 import type { ResolvedOptions } from '../xmpp.options.js';
 import type { RequestBody } from './body.js';
 import { BoshClient, type ClientContext } from './client.js';
-import { grant, type Grant } from './creation.js';
+import { grant, standardGrant, type Grant } from './creation.js';
 import type { Exchange } from './exchange.js';
 import type { Origination } from './origination.js';
 import { Tombstones, type Tombstone } from './tombstones.js';
+
+/** Of a session that was made without a request: what its client has to know. */
+export interface AdoptedSession {
+  readonly sid: string;
+  /** The one to use next. */
+  readonly rid: number;
+}
+
+/** Leaves room for all that follow (XEP-0124, section 7.1). */
+const MAX_FIRST_RID = 2 ** 47;
 
 /** The BOSH sessions of this process by their `sid`, and what is left of those that ended. */
 export class BoshSessions implements ClientContext {
@@ -53,6 +72,22 @@ export class BoshSessions implements ClientContext {
       place.release();
       throw error;
     }
+  }
+
+  /**
+   * Makes a BOSH session of one that is open and bound, for a client that has yet to come.
+   * @param undelivered what came for it since
+   * @param ttl milliseconds until it has to come
+   */
+  adopt(session: Session, undelivered: readonly Stanza[], place: Place, ttl: number): AdoptedSession {
+    const { domain, address, secure } = session;
+    const last = randomInt(1, MAX_FIRST_RID);
+    const origination: Origination = { address, port: 0, secure, certificate: undefined };
+    const client = new BoshClient(newSid(), origination, standardGrant(last, domain, this.options.bosh), place, this);
+    this.clients.set(client.sid, client);
+    session.handTo(client);
+    client.adopt(session, undelivered, ttl);
+    return { sid: client.sid, rid: last + 1 };
   }
 
   private open(domain: string, client: BoshClient, body: RequestBody, granted: Grant, exchange: Exchange): ClientSession {

@@ -141,6 +141,19 @@ export class BoshClient implements Client, ExchangeOwner {
     }
   }
 
+  /**
+   * The session is open, and its resource bound, without the client: it comes within `ttl` milliseconds, with the
+   * `rid` that follows the granted one.
+   * @param undelivered what came for it since
+   */
+  adopt(session: ClientSession, undelivered: readonly Stanza[], ttl: number): void {
+    this.session = session;
+    this.state = 'open';
+    this.ready = this.opened = true;
+    for (const stanza of undelivered) this.outbox.push(stanza);
+    this.inactivityTimeout.start(ttl);
+  }
+
   // From the client.
 
   /** A request of this session, in whatever order they come. */

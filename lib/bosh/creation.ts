@@ -71,6 +71,28 @@ export function grant(body: RequestBody, options: BoshOptions): Grant {
   };
 }
 
+/**
+ * What a session has that was made without a request: all that a client takes for granted, who is told only its `sid`
+ * and the next `rid`.
+ */
+export function standardGrant(rid: number, to: string, options: BoshOptions): Grant {
+  return {
+    rid,
+    to,
+    header: {},
+    wait: options.wait,
+    hold: 1,
+    requests: 2,
+    polling: false,
+    inactivity: options.inactivity,
+    acks: false,
+    contentType: XML_TYPE,
+    newKey: undefined,
+    legacy: false,
+    version: VERSION.join('.'),
+  };
+}
+
 function lowerVersion(ver: string, attributes: ReadonlyMap<string, string>): string {
   const match = /^([0-9]{1,9})\.([0-9]{1,9})$/.exec(ver);
   if (!match) throw faulty(attributes, 'ver is no version');

@@ -50,7 +50,7 @@ export class Outbox {
 
   /** All of it, for which there will be no answer. */
   takeAll(): readonly Stanza[] {
-    const all = [...this.stored.takeLost(), ...this.queue];
+    const all = [...this.stored.takeLost(true), ...this.queue];
     this.queue = [];
     return all;
   }

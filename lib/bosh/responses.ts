@@ -15,6 +15,8 @@ export class StoredResponses {
   private readonly entries: StoredResponse[] = [];
   /** Answers that never left, in the order of their requests. */
   private lost: StoredResponse[] = [];
+  /** The last request whose answer carried stanzas and left. */
+  private delivered = -1;
 
   /**
    * @param count answers that are kept: `requests`
@@ -76,25 +78,41 @@ export class StoredResponses {
       this.giveBack(response);
       return 0;
     }
+    if (response.stanzas.length > 0) this.delivered = Math.max(this.delivered, response.rid);
     const bytes = bytesOf(response.stanzas);
     response.stanzas = [];
     return bytes;
   }
 
+  /** Whether there are answers that never left and whose stanzas can go out with another one. */
   get hasLost(): boolean {
-    return this.lost.length > 0;
+    return this.lost.some((entry) => !this.isOvertaken(entry));
   }
 
-  /** Stanzas of answers that never left, in order. From now on those answers are empty: nothing is delivered twice. */
-  takeLost(): Stanza[] {
+  /**
+   * Stanzas of answers that never left, in order. From now on those answers are empty: nothing is delivered twice.
+   * @param all also of those that were overtaken
+   */
+  takeLost(all = false): Stanza[] {
     const stanzas: Stanza[] = [];
-    for (const entry of this.lost) {
+    this.lost = this.lost.filter((entry) => {
+      if (!all && this.isOvertaken(entry)) return true;
       stanzas.push(...entry.stanzas);
       entry.stanzas = [];
       entry.body = EMPTY_BODY;
-    }
-    this.lost = [];
+      return false;
+    });
     return stanzas;
+  }
+
+  /**
+   * What came later has left, or is leaving, by the answer to a later request. A client reads answers in
+   * order and asks for the one that it misses; only when it can do so no more is late better than never.
+   */
+  private isOvertaken({ rid }: StoredResponse): boolean {
+    const { entries } = this;
+    if (entries.length === 0 || rid < entries[0]!.rid) return false;
+    return rid < this.delivered || entries.some((later) => later.rid > rid && later.exchange && later.stanzas.length > 0);
   }
 }
 

@@ -48,6 +48,8 @@ export interface ClientSession {
   readonly jid: string | undefined;
   /** The server keeps the stream for resumption when its connection is cut (XEP-0198). */
   readonly resumable: boolean;
+  /** Whether what is sent is protected on its way to the server; known when {@link Client.onOpen} was called. */
+  readonly upstreamSecure: boolean;
   /**
    * One top-level element from the client.
    * @returns false when the upstream is slow: the transport stops reading until {@link Client.onDrain}

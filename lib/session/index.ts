@@ -2,5 +2,13 @@ export type { Client, ClientSession, SharedOpening, Transport } from './client.j
 export type { EndReason, SessionEnd, StreamCondition } from './end.js';
 export { XmppEvents, type SharedRefusal, type XmppEventMap, type XmppEventName } from './events.js';
 export { Admission, Place, SessionRefused, type AdmissionLimits } from './limits.js';
+export {
+  PrebindError,
+  type Prebinder,
+  type PrebindFailure,
+  type PrebindOptions,
+  type Prebound,
+  type PreboundShared,
+} from './prebind.js';
 export { Session, type Traffic, type XmppSession } from './session.js';
 export { unguessable, XmppSessionService, type Destinations } from './session.service.js';

@@ -9,6 +9,7 @@ import type { Client, Transport } from './client.js';
 import type { SessionEnd } from './end.js';
 import { XmppEvents } from './events.js';
 import { Admission, SessionRefused, type Place } from './limits.js';
+import type { Prebinder, PrebindOptions, Prebound, PreboundShared } from './prebind.js';
 import { Session, type SessionContext, type Traffic, type XmppSession } from './session.js';
 
 /** Where the clients of a transport are sent: a URI, which may be one of the other transport. */
@@ -30,6 +31,7 @@ export class XmppSessionService {
   private draining = false;
   private destinations: Destinations = {};
   private gone: (() => void) | undefined;
+  private prebinder: Prebinder | undefined;
 
   constructor(
     @Inject(XMPP_OPTIONS) private readonly options: ResolvedOptions,
@@ -150,7 +152,26 @@ export class XmppSessionService {
     this.destinations = {};
   }
 
+  /**
+   * Logs a user in on the server, so that a page needs no password: the stream is open, authenticated and bound, and
+   * waits for a client `ttl` seconds. No presence was sent.
+   * @returns for `attach(jid, sid, rid)` over BOSH; with `shared`, a ticket for one client of a shared session
+   * @throws {PrebindError} why it failed
+   * @throws {TypeError} for options that make no sense
+   */
+  prebind(options: PrebindOptions & { readonly shared: true }): Promise<PreboundShared>;
+  prebind(options: PrebindOptions & { readonly shared?: false }): Promise<Prebound>;
+  prebind(options: PrebindOptions): Promise<Prebound | PreboundShared>;
+  async prebind(options: PrebindOptions): Promise<Prebound | PreboundShared> {
+    if (!this.prebinder) throw new TypeError('nobody here can prebind');
+    return await this.prebinder.prebind(options);
+  }
+
   // For transports.
+
+  registerPrebinder(prebinder: Prebinder): void {
+    this.prebinder = prebinder;
+  }
 
   /**
    * Whether a domain is served: what it is called by us, for the name that a client gave.

@@ -76,7 +76,7 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
 
   constructor(
     readonly domain: string,
-    private readonly client: Client,
+    private client: Client,
     private readonly context: SessionContext,
   ) {
     this.negotiation = new Negotiation(domain, context.resumptions);
@@ -103,6 +103,9 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
   get resumable(): boolean {
     return this.negotiation.resumable;
   }
+  get upstreamSecure(): boolean {
+    return this.stream.secure;
+  }
   /** Stream management runs: nothing may be added to the stream. */
   get managed(): boolean {
     return this.negotiation.managed;
@@ -118,6 +121,11 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
     const client: UpstreamClient = { address, port, secure };
     this.stream = upstream.open({ domain: this.domain, header: { ...header, to: this.domain }, client }, this);
     this.authTimeout.start(this.context.authTimeout);
+  }
+
+  /** What comes is for another client from now on: the one that {@link start} was called for has logged in for it. */
+  handTo(client: Client): void {
+    this.client = client;
   }
 
   // From the client.

@@ -8,6 +8,7 @@ import type { SharedRequest } from './request.js';
 export interface MemberHub {
   readonly domain: string;
   readonly jid: string | undefined;
+  readonly upstreamSecure: boolean;
   readonly clock: Clock;
   /** Bytes that a member may send before it is known what becomes of it. */
   readonly maxPending: number;
@@ -69,6 +70,10 @@ export class Member implements ClientSession {
 
   get jid(): string | undefined {
     return this.state === 'active' ? this.hub.jid : undefined;
+  }
+
+  get upstreamSecure(): boolean {
+    return this.hub.upstreamSecure;
   }
 
   send(stanza: Stanza): boolean {

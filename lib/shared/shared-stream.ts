@@ -140,6 +140,9 @@ export class SharedStream implements Client, MemberHub {
   get jid(): string | undefined {
     return this.bound ? this.session?.jid : undefined;
   }
+  get upstreamSecure(): boolean {
+    return this.session?.upstreamSecure ?? false;
+  }
   get isOver(): boolean {
     return this.over !== undefined;
   }
@@ -211,12 +214,13 @@ export class SharedStream implements Client, MemberHub {
 
   /**
    * A client that logged in for others leaves; the stream waits for them for `ttl` milliseconds.
+   * @param undelivered what came for them since
    * @returns false when no resource is bound
    */
-  handOver(member: Member, ttl: number): boolean {
+  handOver(member: Member, ttl: number, undelivered: readonly Stanza[]): boolean {
     if (!this.bound || member.state !== 'active') return false;
     this.grace = ttl;
-    this.left(member, { reason: 'closed' }, [], undefined);
+    this.left(member, { reason: 'closed' }, undelivered, undefined);
     return true;
   }
 

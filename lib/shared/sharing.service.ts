@@ -9,6 +9,7 @@ import {
   type XmppSession,
 } from '../session/index.js';
 import type { StreamHeader } from '../upstream/upstream.js';
+import type { Stanza } from '../xml/index.js';
 import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
 import { Attempts } from './attempts.js';
 import { KeyRing, MAX_KEY_LENGTH } from './key-ring.js';
@@ -93,11 +94,12 @@ export class Sharing {
   /**
    * A client that logged in for others, on the server, leaves its stream to them: it lives `ttl` seconds
    * without clients, or until the first has come and the last gone.
+   * @param undelivered what came for them since it was bound
    * @throws {TypeError} when the session is not shared, or no resource is bound
    */
-  handOver(session: ClientSession, ttl: number): XmppSession {
+  handOver(session: ClientSession, ttl: number, undelivered: readonly Stanza[] = []): XmppSession {
     const stream = session instanceof Member ? this.list().find(({ members }) => members.has(session)) : undefined;
-    if (!stream?.handOver(session as Member, ttl * 1000)) throw new TypeError('no shared session with a bound resource');
+    if (!stream?.handOver(session as Member, ttl * 1000, undelivered)) throw new TypeError('no shared session with a bound resource');
     return stream.session!;
   }
 

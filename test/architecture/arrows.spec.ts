@@ -8,6 +8,8 @@ const ROOMS: readonly { readonly name: string; readonly files: RegExp; readonly 
   { name: 'xml', files: /^xml\//, imports: [] },
   { name: 'clock', files: /^clock\.ts$/, imports: [] },
   { name: 'http', files: /^http\//, imports: [] },
+  // Both sides of it: the embedded server's, and ours as a client.
+  { name: 'sasl', files: /^sasl\//, imports: [] },
   { name: 'port', files: /^upstream\/upstream\.ts$/, imports: ['xml'] },
   { name: 'options', files: /^xmpp\.options\.ts$/, imports: ['port'] },
   {
@@ -16,7 +18,7 @@ const ROOMS: readonly { readonly name: string; readonly files: RegExp; readonly 
     imports: ['embedded', 'tcp', 'upstream-websocket', 'connection', 'port', 'options', 'clock', 'xml'],
   },
   // The kinds of upstream know nothing of the web, of the options of the module, nor of each other's business.
-  { name: 'embedded', files: /^upstream\/embedded\//, imports: ['port', 'clock', 'xml'] },
+  { name: 'embedded', files: /^upstream\/embedded\//, imports: ['sasl', 'port', 'clock', 'xml'] },
   { name: 'tcp', files: /^upstream\/tcp\//, imports: ['connection', 'port', 'clock', 'xml'] },
   // It dials as the one over TCP does: PROXY header and TLS are the same.
   { name: 'upstream-websocket', files: /^upstream\/websocket\//, imports: ['tcp', 'connection', 'port', 'clock', 'xml'] },
@@ -27,6 +29,8 @@ const ROOMS: readonly { readonly name: string; readonly files: RegExp; readonly 
   // Transports know their protocol and the session; the way back is the Client port that they implement.
   { name: 'websocket', files: /^websocket\//, imports: ['shared', 'session', 'port', 'http', 'options', 'clock', 'xml'] },
   { name: 'bosh', files: /^bosh\//, imports: ['shared', 'session', 'port', 'http', 'options', 'clock', 'xml'] },
+  // Logs in as a client does, and hands what it has to one that a transport makes.
+  { name: 'prebind', files: /^prebind\//, imports: ['bosh', 'shared', 'session', 'sasl', 'port', 'options', 'clock', 'xml'] },
   { name: 'discovery', files: /^discovery\//, imports: ['http', 'options', 'xml'] },
   { name: 'observability', files: /^observability\//, imports: ['shared', 'session', 'upstreams', 'port', 'options', 'clock', 'xml'] },
   { name: 'module', files: /^(?:xmpp\.module|xmpp\.module-definition|index)\.ts$/, imports: 'all' },

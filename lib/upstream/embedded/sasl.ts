@@ -1,16 +1,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { saslPrepare, scramKeys, serverSignature, type ScramHash, type ScramKeys } from '../../sasl/index.js';
 import { Jid } from './jid.js';
-import {
-  parseClientFinal,
-  parseClientFirst,
-  proofMatches,
-  saslPrepare,
-  scramKeys,
-  serverSignature,
-  type ClientFirst,
-  type ScramHash,
-  type ScramKeys,
-} from './scram.js';
+import { parseClientFinal, parseClientFirst, proofMatches, type ClientFirst } from './scram.js';
 
 export type SaslMechanism = 'SCRAM-SHA-256' | 'SCRAM-SHA-1' | 'PLAIN' | 'ANONYMOUS';
 

@@ -1,44 +1,11 @@
-import { createHash, createHmac, pbkdf2, timingSafeEqual } from 'node:crypto';
-import { promisify } from 'node:util';
-
-const derive = promisify(pbkdf2);
-
-export type ScramHash = 'sha1' | 'sha256';
-
-/** What a server keeps of a password (RFC 5802, section 3). */
-export interface ScramKeys {
-  readonly storedKey: Buffer;
-  readonly serverKey: Buffer;
-}
-
-/** Derives the keys of RFC 5802, section 3, off the main thread. */
-export async function scramKeys(
-  hash: ScramHash,
-  password: string,
-  salt: Buffer,
-  iterations: number,
-): Promise<ScramKeys> {
-  const size = createHash(hash).digest().length;
-  const salted = await derive(saslPrepare(password), salt, iterations, size, hash);
-  const clientKey = createHmac(hash, salted).update('Client Key').digest();
-  return {
-    storedKey: createHash(hash).update(clientKey).digest(),
-    serverKey: createHmac(hash, salted).update('Server Key').digest(),
-  };
-}
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { xor, type ScramHash, type ScramKeys } from '../../sasl/index.js';
 
 /** Whether the proof belongs to the keys (RFC 5802, section 3). Takes the same time for any proof of the right length. */
-export function proofMatches(hash: ScramHash, keys: ScramKeys, authMessage: string, proof: Buffer): boolean {
-  const signature = createHmac(hash, keys.storedKey).update(authMessage).digest();
+export function proofMatches(hash: ScramHash, { storedKey }: Pick<ScramKeys, 'storedKey'>, authMessage: string, proof: Buffer): boolean {
+  const signature = createHmac(hash, storedKey).update(authMessage).digest();
   if (proof.length !== signature.length) return false;
-  const clientKey = Buffer.alloc(signature.length);
-  for (let i = 0; i < signature.length; i++) clientKey[i] = proof[i]! ^ signature[i]!;
-  return timingSafeEqual(createHash(hash).update(clientKey).digest(), keys.storedKey);
-}
-
-/** By which the server shows that it knows the password too: `v=` (RFC 5802, section 3). */
-export function serverSignature(hash: ScramHash, keys: ScramKeys, authMessage: string): string {
-  return createHmac(hash, keys.serverKey).update(authMessage).digest('base64');
+  return timingSafeEqual(createHash(hash).update(xor(proof, signature)).digest(), storedKey);
 }
 
 /** The client's first message (RFC 5802, section 7). */
@@ -92,12 +59,4 @@ export function parseClientFinal(message: string): ClientFinal | undefined {
 function saslName(text: string): string | undefined {
   if (/=(?!2C|3D)/.test(text)) return undefined;
   return text.replaceAll('=2C', ',').replaceAll('=3D', '=');
-}
-
-/** Spaces and invisible characters as SASLprep maps them, then NFKC (RFC 4013, section 2). */
-export function saslPrepare(text: string): string {
-  return text
-    .replaceAll(/[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]/gu, ' ')
-    .replaceAll(/\u00ad|\u034f|\u1806|[\u180b-\u180d]|[\u200b-\u200d]|\u2060|[\ufe00-\ufe0f]|\ufeff/gu, '')
-    .normalize('NFKC');
 }

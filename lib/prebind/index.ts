@@ -1,0 +1,2 @@
+export { XMPP_CREDENTIALS, type XmppCredentials, type XmppLogin } from './credentials.js';
+export { Prebinding } from './prebind.service.js';

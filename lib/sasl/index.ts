@@ -1,0 +1,10 @@
+export {
+  chooseMechanism,
+  CLIENT_MECHANISMS,
+  saslClient,
+  SaslError,
+  type ClientMechanism,
+  type SaslClient,
+  type SaslLogin,
+} from './client.js';
+export { clientProof, saslPrepare, scramKeys, serverSignature, xor, type ScramHash, type ScramKeys } from './scram.js';
