@@ -1,3 +1,5 @@
+import type { Server } from 'node:http';
+import { connect } from 'node:net';
 import { XmppSessionService, type XmppModuleOptions } from 'nestjs-xmpp';
 import { body, BoshSession, creation, HTTPBIND, type BoshAnswer, type Pending } from '../support/bosh-client.js';
 import { BoshGateway, presence } from '../support/bosh-gateway.js';
@@ -112,6 +114,51 @@ describe('XEP-0124 and XEP-0206 to the letter', () => {
       expect([alive.type, alive.condition]).toEqual(['terminate', undefined]);
       expect((await bosh.http.post(creation({ rid: 7 }), tls)).attribute('sid')).toBeDefined();
       expect((await bosh.http.post(creation({ rid: 9 }))).condition).toBe('see-other-uri');
+    });
+  });
+
+  describe('C17, B13: an answer that never left and was overtaken by a later one', () => {
+    const big = `<message xmlns='jabber:client' id='big'><body>${'x'.repeat(24_000_000)}</body></message>`;
+    /** The answer to 1001 is stuck on a connection that nobody reads, that to 1002 has arrived, 1003 is held; then the connection is cut. */
+    const overtaken = async () => {
+      await start({ bosh: { hold: 2 } });
+      const { session, stream } = await bosh.pair({ hold: 2 });
+      const text = session.text(1001, presence('-1-'));
+      const stuck = connect(Number(new URL(bosh.http.url).port), '127.0.0.1');
+      stuck.pause();
+      stuck.write(`POST /http-bind HTTP/1.1\r\nHost: x\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`);
+      await stream.seen.take((seen) => seen.includes('-1-'));
+      const second = session.again(1002, presence('-2-'));
+      await stream.seen.take((seen) => seen.includes('-2-'));
+      stream.push(big);
+      for (let i = 0; i < 5; i++) await new Promise(setImmediate); // it goes to 1001
+      push(stream, 1);
+      expect((await second).payload).toContain(`id='s1'`);
+      const third = session.again(1003, presence('-3-'));
+      await stream.seen.take((seen) => seen.includes('-3-'));
+      const events = bosh.gateway.app.getHttpServer() as Server;
+      const open = () => new Promise<number>((resolve) => events.getConnections((_error, count) => resolve(count)));
+      const before = await open();
+      stuck.destroy();
+      while ((await open()) === before) await new Promise(setImmediate);
+      return { session, stream, third, again: () => bosh.http.post(text) };
+    };
+
+    it('C17, B13: is given again to the request that it belongs to, and not behind what came later', async () => {
+      const { stream, third, again } = await overtaken();
+      const answer = await again();
+      expect(answer.payload).toBe(big);
+      push(stream, 2);
+      expect((await third).payload).toMatch(/^<message [^>]*id='s2'/);
+    });
+
+    it('C17: goes out with another answer once nobody can ask for it any more', async () => {
+      const { session, stream, third } = await overtaken();
+      push(stream, 2);
+      expect((await third).payload).toMatch(/^<message [^>]*id='s2'/);
+      push(stream, 3);
+      expect((await session.again(1004)).payload).toMatch(/^<message [^>]*id='s3'/);
+      expect((await session.again(1005)).payload).toBe(big);
     });
   });
 
