@@ -59,7 +59,7 @@ describe.each(TRANSPORTS)('what passes over %s', (transport) => {
   };
   const sessions = () => gateway.app.get(XmppSessionService);
 
-  it("U4, W8, X2: the client's from and language reach the server's header, and nothing of it is made up", async () => {
+  it("U4, W8, X2, C28: the client's from and language reach the server's header, and nothing of it is made up", async () => {
     const { header, client } = await pair(SASL2_FEATURES, { 'from': 'alice@example.org', 'xml:lang': 'de' });
     expect(header).toBe(
       `<stream:stream xmlns='jabber:client' xmlns:stream='${STREAMS}' to='example.org' from='alice@example.org' version='1.0' xml:lang='de'>`,

@@ -22,7 +22,7 @@ describe('RFC 7395 in front of a server on TCP', () => {
     await gateway.close();
   });
 
-  it('W6, W5, P25, P26: each element stands alone: what it inherited from the stream is declared on it, one to a message', async () => {
+  it('W6, W5, C28, P25, P26: each element stands alone: what it inherited from the stream is declared on it, one to a message', async () => {
     const client = await RawWebSocket.connect(gateway.wsUrl);
     client.send(open({ to: 'example.org' }));
     const peer = await server.accept();
