@@ -266,6 +266,21 @@ describe.each(Object.keys(SERVERS) as (keyof typeof SERVERS)[])('tabs of a brows
     await elsewhere.close();
   });
 
+  it('S24: a page without a password joins the session that was opened on the server for it', async () => {
+    await start();
+    const sessions = gateway.app.get(XmppSessionService);
+    const opened = await sessions.prebind({ domain: 'localhost', username: 'alice', password: 'alice', shared: true });
+    ({ ticket } = opened);
+    const tab = await open('websocket', [{ url: '/ticket' }]);
+    expect(await tab.goOnline(undefined)).toBe('ATTACHED');
+    expect((await tab.state()).jid).toBe(opened.jid);
+    await tab.send(message(opened.jid, 'to myself'));
+    await tab.stanza('received', 'to myself');
+    await tab.disconnect();
+    await upstream.closed.take();
+    expect(upstream.opened).toBe(1);
+  });
+
   it('S26: a tab that is reloaded joins again; the others have not noticed', async () => {
     await start();
     const [first, second] = [await open('websocket'), await open('websocket')];
