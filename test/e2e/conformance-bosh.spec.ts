@@ -52,6 +52,14 @@ describe('XEP-0124 and XEP-0206 to the letter', () => {
     expect((await Promise.all(held)).map(({ condition }) => condition)).toEqual([undefined, undefined]);
   });
 
+  it('P15, B14: a held request is answered before `wait` is over, for its client gives up soon after', async () => {
+    await start();
+    const { session, stream } = await bosh.pair({ wait: 10 });
+    const { answer } = await bosh.held(session, stream);
+    bosh.gateway.clock.tick(9950);
+    expect((await answer).body).toBe(`<body xmlns='${HTTPBIND}'/>`);
+  });
+
   it('P8, B20: a page whose timers come once a minute keeps its session', async () => {
     await start({ limits: { authTimeout: 3600 } });
     const { session, stream } = await bosh.pair();
