@@ -147,7 +147,7 @@ describe.each(PLATFORMS)('prebinding on %s', (platform) => {
     expect(await failure({ ...ALICE, domain: 'example.com' })).toMatchObject({ reason: 'refused', condition: 'host-unknown' });
   });
 
-  it.each([false, true])('R10: counts among the sessions, until it is over (shared: %s)', async (shared) => {
+  it.each([false, true])('counts among the sessions, until it is over (shared: %s)', async (shared) => {
     await start({ limits: { maxSessions: 1 } });
     await sessions.prebind({ ...ALICE, shared });
     expect(sessions.count).toBe(1);
@@ -158,7 +158,7 @@ describe.each(PLATFORMS)('prebinding on %s', (platform) => {
     await sessions.prebind(BOB);
   });
 
-  it('R10: counts for the address that it was made for', async () => {
+  it('counts for the address that it was made for', async () => {
     await start({ limits: { maxSessionsPerAddress: 1 } });
     await sessions.prebind({ ...ALICE, address: '192.0.2.1' });
     expect(await failure({ ...BOB, address: '192.0.2.1' })).toMatchObject({ reason: 'refused', condition: 'policy-violation' });
