@@ -1,73 +1,77 @@
-import { type Prosody, startProsody } from '../support/prosody.js';
-import { type Sample, type SampleEnvironment, startSample } from '../support/sample.js';
-import type { Platform } from '../support/app.js';
+import { type Platform, PLATFORMS } from '../support/app.js';
+import { type Sample, startSample } from '../support/sample.js';
+import { Chronicle } from './chronicle.js';
 import type { Driver, Transport } from './drivers/driver.js';
 import { stanza } from './drivers/stanza.js';
-import { strophe } from './drivers/strophe.js';
-import { xmppjs } from './drivers/xmppjs.js';
+import { DOMAIN, type Server, type ServerName, SERVERS } from './servers.js';
 import { logIn, type Seat, tellStory } from './story.js';
 
-const DOMAIN = 'localhost';
-const DRIVERS: readonly Driver[] = [strophe, stanza, xmppjs];
-
 export const seat = (driver: Driver, transport: Transport): Seat => ({ driver, transport });
-const describeSeat = ({ driver, transport }: Seat): string => `${driver.name} over ${transport === 'bosh' ? 'BOSH' : 'WebSocket'}`;
 
-/** Every client over every transport that it has, and every transport with the other. */
-const PAIRS: readonly (readonly [Seat, Seat])[] = [
-  ...DRIVERS.flatMap((driver) => driver.transports.map((transport) => [seat(driver, transport), seat(driver, transport)] as const)),
-  [seat(strophe, 'bosh'), seat(xmppjs, 'websocket')],
-  [seat(stanza, 'websocket'), seat(stanza, 'bosh')],
-];
-const TABLE = PAIRS.map(([first, second]) => [describeSeat(first), describeSeat(second), first, second] as const);
+const describeTransport = (transport: Transport): string => (transport === 'bosh' ? 'BOSH' : 'WebSocket');
+const describeSeat = ({ driver, transport }: Seat): string => `${driver.name} in ${driver.host} over ${describeTransport(transport)}`;
+const named = (seats: readonly Seat[]) => seats.map((each) => [describeSeat(each), each] as const);
+
 /** One client for each transport, where the matter is the server's side. */
-export const PROBES = [seat(stanza, 'websocket'), seat(stanza, 'bosh')].map((probe) => [describeSeat(probe), probe] as const);
+export const PROBES = named([seat(stanza, 'websocket'), seat(stanza, 'bosh')]);
 
-interface Server {
-  readonly name: string;
-  /** What the sample is told of it, asked for when the server runs. */
-  environment(prosody: Prosody): SampleEnvironment;
+/** Where a client takes part. */
+export interface Appearance extends Seat {
+  readonly platform: Platform;
 }
 
-const SERVERS: readonly Server[] = [
-  { name: 'the embedded server', environment: () => ({}) },
-  {
-    name: 'Prosody behind STARTTLS',
-    environment: ({ port, caFile }) => ({ XMPP_UPSTREAM: `xmpp://127.0.0.1:${port}?starttls=required`, NODE_EXTRA_CA_CERTS: caFile }),
-  },
-];
+/** Over every transport that it has, on both platforms. */
+export function everywhere(driver: Driver): Appearance[] {
+  return PLATFORMS.flatMap((platform) => driver.transports.map((transport) => ({ driver, transport, platform })));
+}
 
-/** The story by every client with every server, on one platform. */
-export function describeClients(platform: Platform): void {
-  let prosody: Prosody;
+/** For a client that takes its time: every transport and every platform once. */
+export function sparingly(driver: Driver): Appearance[] {
+  return driver.transports.map((transport, index) => ({ driver, transport, platform: PLATFORMS[index % PLATFORMS.length] as Platform }));
+}
+
+/** The story by these clients with one server. */
+export function describeClients(serverName: ServerName, appearances: readonly Appearance[]): void {
+  let server: Server;
 
   beforeAll(async () => {
-    prosody = await startProsody({ domain: DOMAIN });
+    server = await SERVERS[serverName]();
   });
 
   afterAll(async () => {
-    await Promise.all(DRIVERS.map(async (driver) => await driver.close?.()));
-    await prosody?.stop();
+    const drivers = new Set(appearances.map(({ driver }) => driver));
+    await Promise.all([...drivers].map(async (driver) => await driver.close?.()));
+    await server?.stop();
   });
 
-  describe.each(SERVERS)(`on ${platform} with $name`, ({ environment }) => {
+  describe.each(PLATFORMS)(`on %s with ${serverName}`, (platform) => {
+    const seats = appearances.filter((appearance) => appearance.platform === platform);
     let sample: Sample;
+    const endpoint = () => ({ wsUrl: sample.wsUrl, boshUrl: sample.boshUrl, domain: DOMAIN });
 
     beforeAll(async () => {
-      sample = await startSample({ HTTP_PLATFORM: platform, XMPP_DOMAINS: DOMAIN, ...environment(prosody) });
+      sample = await startSample({ HTTP_PLATFORM: platform, XMPP_DOMAINS: DOMAIN, ...server.environment });
     });
 
     afterAll(async () => {
       await sample?.stop();
     });
 
-    it.each(TABLE)('U3: %s and %s log in, meet, talk and log out', async (_first, _second, first, second) => {
-      await tellStory({ wsUrl: sample.wsUrl, boshUrl: sample.boshUrl, domain: DOMAIN }, first, second);
+    it.each(named(seats))('U3: %s tells the whole story', async (_name, each) => {
+      const { driver, transport } = each;
+      const chronicle = new Chronicle({
+        client: `${driver.name} ${driver.version}`,
+        host: driver.host,
+        transport: describeTransport(transport),
+        ...(driver.fault !== undefined && { fault: driver.fault }),
+        server: `${server.name} ${server.version}`,
+        platform,
+      });
+      await tellStory(endpoint(), each, each, chronicle);
     });
 
-    it.each(PROBES)('U6: a wrong password is refused over %s, and reaches no log', async (_name, probe) => {
-      const endpoint = { wsUrl: sample.wsUrl, boshUrl: sample.boshUrl, domain: DOMAIN };
-      await expect(logIn(endpoint, probe, 'alice', 'not-her-password')).rejects.toThrow();
+    it.each(named(seats))('U6: %s has its wrong password refused, and no log shows it', async (_name, each) => {
+      await expect(logIn(endpoint(), each, 'alice', 'not-her-password')).rejects.toThrow(/auth|password/i);
       expect(sample.output).not.toContain('not-her-password');
     });
   });

@@ -1,9 +1,12 @@
 import { type Agent, createClient } from 'stanza';
-import type { ChatClient, Driver, Listener, Login } from './driver.js';
+import type { ChatClient, Driver, Listener, Login, Recovery } from './driver.js';
+import { packageVersion } from './packages.js';
 
 /** stanza (the library that was stanza.io), in Node. */
 export const stanza: Driver = {
   name: 'stanza',
+  version: packageVersion('stanza'),
+  host: 'Node',
   transports: ['websocket', 'bosh'],
   connect,
 };
@@ -26,6 +29,7 @@ async function connect(login: Login, listener: Listener): Promise<ChatClient> {
   client.on('presence', (presence) => {
     listener.presence({ from: presence.from, type: presence.type ?? '', status: presence.status ?? '' });
   });
+  const disconnected = new Promise<void>((resolve) => client.once('disconnected', () => resolve()));
   await loggedIn(client).catch((error: unknown) => {
     client.disconnect();
     throw error;
@@ -40,8 +44,13 @@ async function connect(login: Login, listener: Listener): Promise<ChatClient> {
     presence: async (to, status) => {
       client.sendPresence({ ...(to !== undefined && { to }), ...(status !== undefined && { status }) });
     },
-    sendMessage: async (to, body) => {
-      client.sendMessage({ to, body, type: 'chat' });
+    sendMessages: async (to, bodies) => {
+      for (const body of bodies) client.sendMessage({ to, body, type: 'chat' });
+    },
+    recover: async () => {
+      if (login.transport === 'bosh') return 'kept';
+      await disconnected;
+      return await reconnected(client);
     },
     disconnect: async () => {
       // Over BOSH it says `disconnected` only when its queue is empty, and what it queued while it left (an answer
@@ -64,4 +73,10 @@ async function loggedIn(client: Agent): Promise<void> {
     client.once('disconnected', () => reject(new Error('disconnected')));
     client.connect();
   });
+}
+
+async function reconnected(client: Agent): Promise<Recovery> {
+  const resumed = new Promise<Recovery>((resolve) => client.once('stream:management:resumed', () => resolve('resumed')));
+  const anew = loggedIn(client).then((): Recovery => 'lost');
+  return await Promise.race([resumed, anew]);
 }

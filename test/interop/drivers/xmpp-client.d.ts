@@ -15,7 +15,8 @@ declare module '@xmpp/client' {
     start(): Promise<{ toString(): string }>;
     stop(): Promise<unknown>;
     send(element: Element): Promise<void>;
-    readonly reconnect: { stop(): void };
+    readonly reconnect: { stop(): void; reconnect(): Promise<void> };
+    readonly streamManagement: EventEmitter;
     readonly iqCaller: {
       get(child: Element, to?: string): Promise<Element>;
       set(child: Element, to?: string): Promise<Element>;
