@@ -34,6 +34,8 @@ export function readConfig(env: Environment): SampleConfig {
       domains: domains(value(env, 'XMPP_DOMAINS') ?? 'localhost'),
       upstream: upstream('XMPP_UPSTREAM', value(env, 'XMPP_UPSTREAM') ?? 'embedded'),
       ingress: 'server',
+      // Contacts of a tab that joins late are online, too.
+      shared: { snapshot: true },
     },
     jsonObject('XMPP_OPTIONS', value(env, 'XMPP_OPTIONS') ?? '{}'),
   );

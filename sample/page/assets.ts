@@ -30,7 +30,15 @@ export function loadAssets(): ReadonlyMap<string, Asset> {
   assets.set('strophe.js', read(strophe));
   // The build ends with the name of its source map: developer tools ask for it.
   assets.set('strophe.esm.js.map', read(`${strophe}.map`));
+  for (const [name, file] of clientBuild()) assets.set(name, read(file));
   return assets;
+}
+
+/** The package's own plugin for Strophe: ES modules that import nothing but each other, with their source maps. */
+function clientBuild(): [name: string, file: string][] {
+  const folder = dirname(createRequire(import.meta.url).resolve('nestjs-xmpp/client'));
+  const names = readdirSync(folder).filter((name) => TYPES[extname(name)]);
+  return names.map((name) => [`client/${name}`, join(folder, name)]);
 }
 
 /** Strophe's build for browsers, as its package.json names it: Node's own resolution would find the build for Node. */

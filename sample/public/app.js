@@ -39,7 +39,12 @@ form.addEventListener('submit', (event) => {
   event.preventDefault();
   const jid = form.jid.value.trim();
   $('login-error').hidden = true;
-  chat.connect({ jid: jid.includes('@') ? jid : `${jid}@${demo.domain}`, password: form.password.value, transport: form.transport.value });
+  chat.connect({
+    jid: jid.includes('@') ? jid : `${jid}@${demo.domain}`,
+    password: form.password.value,
+    transport: form.transport.value,
+    share: form.share.checked,
+  });
 });
 
 for (const { jid, password } of demo.accounts) {
@@ -63,11 +68,21 @@ function prefill() {
   }
   const transport = query.get('transport');
   if (transport === 'ws' || transport === 'bosh') form.transport.value = transport;
+  form.share.checked = query.get('share') !== 'off';
   const next = form.jid.value === '' ? 'jid' : form.password.value === '' ? 'password' : 'connect';
   $('connect').disabled = false;
   $(next).focus();
+  if (form.share.checked && jid !== '') chat.join({ jid: jid ?? undefined, transport: form.transport.value });
 }
 
+/** A page that is loaded again is what it was. */
+function remember() {
+  const url = new URL(location.href);
+  url.search = new URLSearchParams({ jid: chat.bareJid, transport: form.transport.value, ...(!form.share.checked && { share: 'off' }) });
+  history.replaceState(null, '', url);
+}
+
+$('logout-all').addEventListener('click', () => chat.logOutEverywhere());
 $('disconnect').addEventListener('click', () => chat.disconnect());
 $('reconnect').addEventListener('click', () => chat.reconnect());
 
@@ -80,6 +95,7 @@ chat.addEventListener('state', ({ detail: { state, text, retryAt } }) => {
   const signedIn = online || chat.state === 'waiting' || (chat.state === 'connecting' && body.dataset.screen === 'chat');
   $('reconnect').hidden = chat.state !== 'waiting';
   $('disconnect').hidden = !signedIn && chat.state !== 'connecting';
+  renderSharing();
   $('disconnect').textContent = signedIn ? 'Disconnect' : 'Cancel';
   $('connect').disabled = chat.state === 'connecting';
   $('connect').textContent = chat.state === 'connecting' ? 'Connecting …' : 'Connect';
@@ -88,6 +104,18 @@ chat.addEventListener('state', ({ detail: { state, text, retryAt } }) => {
   if (chat.state === 'offline' || chat.state === 'failed') leave(chat.state === 'failed' ? text : '');
   enableComposer();
 });
+
+chat.addEventListener('tabs', renderSharing);
+
+function renderSharing() {
+  const online = chat.state === 'online' && chat.isShared;
+  $('sharing').hidden = $('logout-all').hidden = !online;
+  if (!online) return;
+  const { otherTabs } = chat;
+  $('shared').dataset.others = otherTabs ?? '';
+  $('shared').textContent = otherTabs > 0 ? `Shared with ${otherTabs} other ${otherTabs === 1 ? 'tab' : 'tabs'}` : 'Shared session';
+  for (const transport of ['ws', 'bosh']) $(`new-${transport}`).href = `?${new URLSearchParams({ jid: chat.bareJid, transport })}`;
+}
 
 /** Only what changes is written, and hidden from screen readers: the reason was read out, each second need not be. */
 function showCountdown(status, text, retryAt) {
@@ -103,6 +131,8 @@ function showCountdown(status, text, retryAt) {
 
 function enter() {
   body.dataset.screen = 'chat';
+  form.jid.value = chat.bareJid;
+  remember();
   $('me-avatar').replaceWith(avatar(chat.bareJid, chat.bareJid, 'me-avatar'));
   $('me-name').textContent = chat.bareJid.split('@')[0];
   $('me-jid').textContent = chat.jid;

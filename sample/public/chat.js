@@ -1,4 +1,7 @@
+import { SharedConnection } from './client/index.js';
+import { inWords, isFinal, isNothingToJoin } from './reasons.js';
 import { $iq, $msg, $pres, Strophe } from './strophe.js';
+import { Tabs } from './tabs.js';
 
 Strophe.setLogLevel(Strophe.LogLevel.FATAL); // the wire pane shows more than its log, and the console stays clean
 
@@ -16,24 +19,8 @@ const CONNECT_TIMEOUT = 15_000;
 /** The wait before each reconnection, the last one for all that follow. Seconds. */
 const BACKOFF = [1, 2, 4, 8, 15, 30];
 
-/** Why a connection ended, in words, by the standard's own condition. */
-const REASONS = {
-  'system-shutdown': 'the server is shutting down',
-  'remote-connection-failed': 'the XMPP server behind the gateway cannot be reached',
-  'remote-stream-error': 'the XMPP server ended the stream',
-  'not-authorized': 'address or password is wrong',
-  'host-unknown': 'this gateway does not serve that domain',
-  'improper-addressing': 'the address has no domain that this gateway serves',
-  'policy-violation': 'the gateway refused it by its limits',
-  'connection-timeout': 'the connection was silent for too long',
-  'item-not-found': 'the server no longer knows the session',
-  'conflict': 'the same resource signed in elsewhere',
-  'reset': 'the server asks to connect anew',
-  'no-auth-mech': 'the server offers no way to sign in that this page knows',
-  'resource-constraint': 'the server is too busy',
-};
-/** Trying again would not help. */
-const FINAL = new Set(['not-authorized', 'host-unknown', 'host-gone', 'improper-addressing', 'conflict', 'no-auth-mech']);
+/** Attempts of a tab without a password to come back, while one that has it may bring the session back. */
+const REJOINS = 3;
 
 /**
  * @typedef {object} Contact
@@ -57,10 +44,11 @@ const FINAL = new Set(['not-authorized', 'host-unknown', 'host-gone', 'improper-
 
 /**
  * A chat account on a Strophe connection: roster, presence, one-to-one messages with receipts and chat states, and
- * a connection that comes back.
+ * a connection that comes back. The tabs of a browser can share one XMPP stream (Shared BOSH): each has a Chat, and
+ * shows what the others send.
  *
  * Events (CustomEvent, `detail` in brackets): `state` [{ state, text, retryAt }], `contacts`, `request` [bare JID],
- * `message` [{ contact, message }], `change` [{ contact, message }], `typing` [contact].
+ * `message` [{ contact, message }], `change` [{ contact, message }], `typing` [contact], `tabs`.
  */
 export class Chat extends EventTarget {
   /** @type {Map<string, Contact>} */
@@ -69,13 +57,20 @@ export class Chat extends EventTarget {
   requests = new Set();
   state = 'offline';
   jid = '';
+  /** Whether other tabs can be on the same stream. */
+  isShared = false;
 
   #connection;
+  /** @type {SharedConnection | undefined} */
+  #shared;
+  #tabs = new Tabs(() => this.#emit('tabs'));
   #account;
   #wasOnline = false;
   #attempt = 0;
   #timer;
+  /** @type {import('./reasons.js').Reason} */
   #reason = {};
+  #farewell = '';
 
   /** @param {{ websocket: string, bosh: string }} services paths */
   constructor(services) {
@@ -89,26 +84,55 @@ export class Chat extends EventTarget {
     return Strophe.getBareJidFromJid(this.jid) ?? '';
   }
 
-  /** @param {{ jid: string, password: string, transport: 'ws' | 'bosh' }} account */
+  /** Those of this browser; undefined where nobody can know. @type {number | undefined} */
+  get otherTabs() {
+    return this.#tabs.others;
+  }
+
+  /** @param {{ jid: string, password: string, transport: 'ws' | 'bosh', share: boolean }} account */
   connect(account) {
+    this.#begin(account);
+  }
+
+  /**
+   * Joins the session of another tab, where there is one: nothing is asked, and nothing said where there is none.
+   * @param {{ jid?: string, transport: 'ws' | 'bosh' }} account without an address: the one used last
+   */
+  join({ jid, transport }) {
+    this.#begin({ jid, transport, share: true });
+  }
+
+  #begin(account) {
     this.#account = account;
     this.#wasOnline = false;
     this.#attempt = 0;
-    this.jid = account.jid;
+    this.jid = account.jid ?? '';
     this.#open();
   }
 
+  /** Of a shared session, only this tab leaves. */
   disconnect() {
     clearTimeout(this.#timer);
+    const farewell = this.isShared && this.otherTabs > 0 ? 'Disconnected: your other tabs are still online' : 'Disconnected';
     if (this.#connection?.connected) {
-      this.#account = undefined;
-      this.#set('offline', 'Disconnecting …');
-      this.#connection.disconnect();
+      this.#end(farewell, () => this.#connection.disconnect());
     } else {
       this.#account = undefined;
       this.#drop();
-      this.#offline('Disconnected');
+      this.#offline(farewell);
     }
+  }
+
+  /** All tabs that share the session. */
+  logOutEverywhere() {
+    this.#end('Logged out in all tabs', () => this.#shared.logoutAll());
+  }
+
+  #end(farewell, act) {
+    this.#account = undefined;
+    this.#farewell = farewell;
+    this.#set('offline', 'Disconnecting …');
+    void act();
   }
 
   /** At once, instead of when the wait is over. */
@@ -120,15 +144,23 @@ export class Chat extends EventTarget {
     clearTimeout(this.#timer);
     this.#drop();
     this.#reason = {};
-    const { jid, password, transport } = this.#account;
-    this.#set('connecting', `Connecting over ${this.transportName} …`);
+    this.isShared = false;
+    const { jid, password, transport, share } = this.#account;
+    const joins = password === undefined;
+    // Most pages find no session to join, at once: that is no news.
+    if (joins && !this.#wasOnline) this.state = 'connecting';
+    else this.#set('connecting', `Connecting over ${this.transportName} …`);
     const service = transport === 'ws' ? `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${this.services.websocket}` : this.services.bosh;
     const connection = new Strophe.Connection(service);
     this.#connection = connection;
+    this.#shared = share ? new SharedConnection(connection) : undefined;
+    this.#shared?.onSent((stanza) => connection === this.#connection && this.#onSent(stanza));
     this.#timer = setTimeout(() => this.#failed(), CONNECT_TIMEOUT);
-    connection.connect(jid, password, (status, condition) => {
+    const onStatus = (status, condition) => {
       if (connection === this.#connection) this.#onStatus(status, condition);
-    });
+    };
+    if (joins) this.#shared.attach(jid, onStatus);
+    else connection.connect(jid, password, onStatus);
   }
 
   /** Leaves the connection, if there is one, without hearing from it again. */
@@ -144,39 +176,49 @@ export class Chat extends EventTarget {
 
   #onStatus(status, condition) {
     const { Status } = Strophe;
-    if (status === Status.AUTHENTICATING) {
+    if (status === Status.CONNECTING && this.#account?.password === undefined) {
+      this.#set('connecting', `Joining the session of another tab over ${this.transportName} …`);
+    } else if (status === Status.AUTHENTICATING) {
       this.#set('connecting', 'Signing in …');
-    } else if (status === Status.CONNECTED) {
+    } else if (status === Status.CONNECTED || status === Status.ATTACHED) {
       this.#online();
     } else if (status === Status.CONNFAIL || status === Status.ERROR) {
       // "No answer" and the like are Strophe's own words; the tap knows better what became of the connection.
-      if (/^[a-z-]+$/.test(condition ?? '') && condition !== 'unknown') this.#reason.condition ??= condition;
+      // Of a session that is not there, the plugin does: over WebSocket the stream error has no word for it.
+      if (isNothingToJoin({ condition })) this.#reason.condition = condition;
+      else if (/^[a-z-]+$/.test(condition ?? '') && condition !== 'unknown') this.#reason.condition ??= condition;
     } else if (status === Status.AUTHFAIL) {
       this.#reason.condition = 'not-authorized';
       this.#failed();
     } else if (status === Status.DISCONNECTED) {
       this.#connection = undefined;
       if (this.#account) this.#failed();
-      else this.#offline('Disconnected');
+      else this.#offline(this.#farewell);
     }
   }
 
   #online() {
     clearTimeout(this.#timer);
     const connection = this.#connection;
+    const result = this.#shared?.result;
+    const attached = result === 'attached';
+    this.isShared = attached || result === 'created';
     this.jid = connection.jid;
+    this.#account.jid = this.bareJid;
     this.#wasOnline = true;
     this.#attempt = 0;
     connection.addHandler((stanza) => this.#always(() => this.#onMessage(stanza)), null, 'message');
     connection.addHandler((stanza) => this.#always(() => this.#onPresence(stanza)), null, 'presence');
     connection.addHandler((stanza) => this.#always(() => this.#onRosterPush(stanza)), Strophe.NS.ROSTER, 'iq', 'set');
+    if (this.isShared) this.#tabs.join(this.jid, !attached);
     this.#set('online', `Online as ${this.bareJid} over ${this.transportName}`);
     connection.sendIQ($iq({ type: 'get' }).c('query', { xmlns: Strophe.NS.ROSTER }), (result) => {
       for (const contact of this.contacts.values()) if (contact.subscription !== 'suggested') contact.subscription = 'none';
       for (const item of result.getElementsByTagName('item')) this.#readItem(item);
       this.#emit('contacts');
     });
-    connection.send($pres());
+    // The presence of all tabs is one: whoever joins comes neither online nor back from being away.
+    if (!attached) connection.send($pres());
   }
 
   /** A handler that returned nothing, or threw, would be gone. */
@@ -188,11 +230,21 @@ export class Chat extends EventTarget {
   /** The connection, or the attempt, is over and was not meant to be. */
   #failed() {
     clearTimeout(this.#timer);
+    const reason = this.#reason;
+    const ended = this.isShared && reason.orderly && !reason.condition;
+    const joins = this.#account.password === undefined;
     this.#drop();
     this.#clearPresence();
-    const why = this.#why();
-    if (FINAL.has(this.#reason.condition) || !this.#wasOnline) {
+    if (ended || (joins && !this.#wasOnline && isNothingToJoin(reason))) {
       this.#account = undefined;
+      this.#offline(ended ? 'Logged out: the session was ended for all tabs' : 'Not connected');
+      return;
+    }
+    const why = inWords(reason);
+    const lost = joins && isNothingToJoin(reason) && (this.otherTabs === 0 || this.#attempt >= REJOINS);
+    if (isFinal(reason) || lost || !this.#wasOnline) {
+      this.#account = undefined;
+      this.#tabs.leave();
       this.#set('failed', `${this.#wasOnline ? 'Disconnected' : 'Could not connect'}: ${why}`);
       return;
     }
@@ -203,18 +255,8 @@ export class Chat extends EventTarget {
     this.#set('waiting', `Connection lost: ${why}`, Date.now() + wait);
   }
 
-  #why() {
-    const { condition, text, code } = this.#reason;
-    if (condition) {
-      const words = REASONS[condition] ?? condition;
-      return `${words} (${condition}${text ? `: ${text}` : ''})`;
-    }
-    if (code === 1012) return 'the server restarts (WebSocket 1012)';
-    if (code) return `the connection failed (${code < 1000 ? 'HTTP' : 'WebSocket'} ${code})`;
-    return 'the server does not answer';
-  }
-
   #offline(text) {
+    this.#tabs.leave();
     this.#clearPresence();
     this.contacts.clear();
     this.requests.clear();
@@ -232,6 +274,7 @@ export class Chat extends EventTarget {
         else this.#reason.condition ??= part.localName;
       }
     }
+    if (direction === 'in') this.#reason.orderly ||= isOrderlyEnd(text);
     if (loss?.kind === 'closed') this.#reason.code = loss.code;
     if (loss?.kind === 'unreachable') {
       this.#reason.code = loss.code;
@@ -369,11 +412,22 @@ export class Chat extends EventTarget {
     const text = childText(stanza, 'body');
     if (text === '') return;
     const id = stanza.getAttribute('id') ?? '';
-    if (id && child(stanza, 'request', NS.receipts)) {
+    if (id && this.#tabs.first && child(stanza, 'request', NS.receipts)) {
       this.#connection.send($msg({ to: from, type }).c('received', { xmlns: NS.receipts, id }));
     }
     const stamp = child(stanza, 'delay', NS.delay)?.getAttribute('stamp');
     this.#append(contact, { id, direction: 'in', text, at: stamp ? new Date(stamp) : new Date(), state: 'received' });
+  }
+
+  /** What another tab sent, in the order in which the server got it. */
+  #onSent(stanza) {
+    const to = Strophe.getBareJidFromJid(stanza.getAttribute('to') ?? '');
+    if (!to) return;
+    if (stanza.localName === 'presence' && this.requests.delete(to)) this.#emit('contacts'); // answered there
+    if (stanza.localName !== 'message' || stanza.getAttribute('type') !== 'chat') return;
+    const text = childText(stanza, 'body');
+    if (text === '') return;
+    this.#append(this.contact(to), { id: stanza.getAttribute('id') ?? '', direction: 'out', text, at: new Date(), state: 'sent' });
   }
 
   #onBounce(contact, stanza) {
@@ -412,6 +466,13 @@ export class Chat extends EventTarget {
   #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
+}
+
+/** Whether the server ended the stream without an error: for a shared one, everybody was logged out. */
+function isOrderlyEnd(text) {
+  if (/^<close\b/.test(text)) return true;
+  const body = /^<body\b[^>]*>/.exec(text)?.[0] ?? '';
+  return /\stype=["']terminate["']/.test(body) && !/\scondition=/.test(body);
 }
 
 function child(stanza, name, namespace) {

@@ -1,3 +1,4 @@
+import { senderOf, SHARED_BOSH } from './client/index.js';
 import { render, title, tokenize } from './xml-view.js';
 
 /** Frames kept, on the page and while paused. */
@@ -56,6 +57,7 @@ export class WirePane {
       at: new Date(),
       title: direction === 'event' ? text : xml ? title(tokens) : 'empty',
       note: [transport === 'BOSH' ? note : undefined, direction === 'event' ? undefined : size(text)].filter(Boolean).join(' · '),
+      senders: direction === 'in' ? sendersIn(text) : [],
       tokens,
     };
     this.#total++;
@@ -84,6 +86,7 @@ export class WirePane {
       part('arrow', ARROWS[frame.direction], true),
       part('visually-hidden', WORDS[frame.direction]),
       part('frame-title', frame.title),
+      ...copyMark(frame.senders),
       part('frame-note', frame.note),
       part('frame-time', time(frame.at)),
     );
@@ -143,6 +146,18 @@ function part(className, text, decorative = false) {
   span.textContent = text;
   if (decorative) span.setAttribute('aria-hidden', 'true');
   return span;
+}
+
+/** Numbers of the tabs whose stanzas are copied in a frame (`shared:sent`). */
+function sendersIn(text) {
+  if (!text.includes(SHARED_BOSH)) return [];
+  const { documentElement } = new DOMParser().parseFromString(text, 'text/xml');
+  const senders = [documentElement, ...documentElement.children].map(senderOf);
+  return [...new Set(senders.filter((sender) => sender !== undefined))];
+}
+
+function copyMark(senders) {
+  return senders.length > 0 ? [part('frame-copy', `copy of tab ${senders.join(', ')}`)] : [];
 }
 
 function size(text) {

@@ -6,6 +6,7 @@ const SECRET_TEXT = new Set([
 /** Attributes that are one, by local name of element and attribute: whoever has them has the session. */
 const SECRET_ATTRIBUTE = {
   body: new Set(['sid', 'key', 'newkey', 'ticket']),
+  open: new Set(['key', 'newkey', 'ticket']),
   token: new Set(['token']),
   enabled: new Set(['id']),
   resume: new Set(['previd']),

@@ -1,6 +1,7 @@
 import { jest } from '@jest/globals';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
+import { posix } from 'node:path';
 import { PLATFORMS } from '../support/app.js';
 import type { Child } from '../support/child.js';
 import { spawnSample, type SampleEnvironment } from '../support/sample.js';
@@ -91,7 +92,7 @@ describe.each(PLATFORMS)('the sample on %s', (platform) => {
     const page = await fetch(sample.url);
     expect(page.status).toBe(200);
     const html = await page.text();
-    const named = [...html.matchAll(/(?:src|href)="([^"#]+)"/g)].map(([, name]) => name!);
+    const named = [...html.matchAll(/(?:src|href)="([^"#?]+)"/g)].map(([, name]) => name!);
     expect(named).toEqual(expect.arrayContaining(['app.js', 'style.css', 'favicon.svg']));
     expect(html).not.toMatch(/<script(?![^>]*\bsrc=)|\son\w+=|<style|\sstyle=/);
 
@@ -102,9 +103,9 @@ describe.each(PLATFORMS)('the sample on %s', (platform) => {
       const response = await fetch(new URL(name, `${sample.url}/`));
       seen.set(name, response);
       if (!name.endsWith('.js') || name === 'strophe.js') continue;
-      queue.push(...[...(await response.text()).matchAll(/from '\.\/([^']+)'/g)].map(([, next]) => next!));
+      queue.push(...[...(await response.text()).matchAll(/from '\.\/([^']+)'/g)].map(([, next]) => posix.join(posix.dirname(name), next!)));
     }
-    expect(seen.has('strophe.js')).toBe(true);
+    expect([...seen.keys()]).toEqual(expect.arrayContaining(['strophe.js', 'client/index.js', 'client/shared-connection.js']));
     const types: Record<string, string> = { js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml', '': 'text/html' };
     for (const [name, { status, headers }] of seen) {
       const type = types[/[^.]*$/.exec(name)![0]]!;

@@ -34,6 +34,8 @@ describe("the demo page's wire pane", () => {
     ['<success xmlns="urn:xmpp:sasl:2"><additional-data>SECRET</additional-data><token xmlns="urn:xmpp:fast:0" token="SECRET"/></success>'],
     [`<body rid='1' sid='SECRET' xmlns='http://jabber.org/protocol/httpbind'><message><body>hello</body></message></body>`],
     ['<body sid="SECRET" key="SECRET" newkey="SECRET" shared:key="SECRET"/>'],
+    [`<open xmlns="urn:ietf:params:xml:ns:xmpp-framing" to="localhost" xmlns:shared="urn:xmpp:tmp:shared-bosh:0" shared:key="SECRET" shared:newkey='SECRET'/>`],
+    ['<iq type="set"><query xmlns="jabber:iq:private"><key xmlns="urn:nestjs-xmpp:shared:0">SECRET</key></query></iq>'],
     ['<iq><query xmlns="jabber:iq:auth"><password>SECRET</password><digest>SECRET</digest></query></iq>'],
     ['<enabled xmlns="urn:xmpp:sm:3" id="SECRET"/>'],
     ['<resume xmlns="urn:xmpp:sm:3" previd="SECRET" h="1"/>'],
