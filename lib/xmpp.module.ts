@@ -17,7 +17,7 @@ import { Prebinding } from './prebind/index.js';
 import { XmppEvents, XmppSessionService } from './session/index.js';
 import { Sharing, XmppSharedKeyService } from './shared/index.js';
 import { Upstreams } from './upstream/upstreams.js';
-import { loadStandardAdapter, STANDARD_ADAPTER, XmppGateway } from './websocket/index.js';
+import { loadStandardAdapter, STANDARD_ADAPTER, WebSocketInfoController, XmppGateway } from './websocket/index.js';
 import {
   ConfigurableModuleClass,
   XMPP_MODULE_OPTIONS,
@@ -98,7 +98,8 @@ export class XmppModule
       requestMethod: RequestMethod.ALL,
       pathRegex: new RegExp(`^/${path.replaceAll('.', '\\.')}/?$`),
     });
-    const paths = ['.well-known/host-meta', '.well-known/host-meta.json', this.options.bosh.path.slice(1)];
+    const { bosh, websocket } = this.options;
+    const paths = ['.well-known/host-meta', '.well-known/host-meta.json', bosh.path.slice(1), websocket.path.slice(1)];
     this.config.setGlobalPrefixOptions({ ...options, exclude: [...(options.exclude ?? []), ...paths.map(exempt)] });
   }
 
@@ -119,10 +120,12 @@ function withEndpoints(definition: DynamicModule, decorators: ClassDecorator[] =
   Object.defineProperty(Gateway, 'name', { value: XmppGateway.name });
   class Bosh extends BoshController {}
   class HostMeta extends HostMetaController {}
-  for (const decorate of decorators) [Bosh, HostMeta].forEach((controller) => decorate(controller));
+  class WebSocketInfo extends WebSocketInfoController {}
+  const controllers = [Bosh, HostMeta, WebSocketInfo];
+  for (const decorate of decorators) controllers.forEach((controller) => decorate(controller));
   return {
     ...definition,
-    controllers: [Bosh, HostMeta],
+    controllers,
     providers: [...(definition.providers ?? []), { provide: XmppGateway, useClass: Gateway }],
   };
 }

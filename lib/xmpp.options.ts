@@ -8,6 +8,8 @@ export const XMPP_OPTIONS = Symbol('XMPP_OPTIONS');
 export interface XmppModuleOptions {
   /** XMPP domains served; the first is ours where a client named none. */
   domains: string[];
+  /** XMPP domains that were served once: whoever names one is told `host-gone`. Default: none. */
+  formerDomains?: string[];
   /** An upstream, its URL (`xmpp://host:port`, `xmpps://…`, `srv`, `ws://…`, `wss://…`, `embedded`), or a function of the domain. Default: embedded. */
   upstream?: XmppUpstream | string | ((domain: string) => XmppUpstream | string);
   /** `server`: BOSH is taken before the host's router, past its guards and middleware. Default: `router`. */
@@ -23,6 +25,8 @@ export interface XmppModuleOptions {
   limits?: Partial<LimitOptions>;
   /** `Origin`s allowed on the WebSocket and in CORS; `*` for all. Default: `*`. */
   origins?: string | string[];
+  /** Headers of answers, of a proxy in front for instance, that web pages may read (CORS). Default: none. */
+  exposeHeaders?: string[];
   /** Take the client's address from `X-Forwarded-For`: true for one proxy in front, a number for so many. Default: false. */
   trustProxy?: boolean | number;
   hostMeta?: Partial<HostMetaOptions>;
@@ -80,6 +84,9 @@ export interface LimitOptions {
   maxSessionsPerAddress: number;
   maxDepth: number;
   sessionsPerMinute: number;
+  /** Of one client; more are read later. 0: no limit. */
+  stanzasPerSecond: number;
+  bytesPerSecond: number;
   /** Seconds. */
   authTimeout: number;
   maxBufferedBytes: number;
@@ -107,6 +114,7 @@ export interface HostMetaOptions {
 /** The options after validation: every one has a value. */
 export interface ResolvedOptions {
   readonly domains: readonly string[];
+  readonly formerDomains: readonly string[];
   readonly upstream: XmppUpstream | string | ((domain: string) => XmppUpstream | string);
   readonly ingress: 'router' | 'server';
   readonly channelBinding: 'strip' | 'pass';
@@ -115,6 +123,7 @@ export interface ResolvedOptions {
   readonly shared: Readonly<SharedOptions>;
   readonly limits: Readonly<LimitOptions>;
   readonly origins: readonly string[];
+  readonly exposeHeaders: readonly string[];
   /** How many proxies in front are trusted. */
   readonly trustProxy: number;
   readonly hostMeta: Readonly<HostMetaOptions>;
@@ -169,6 +178,8 @@ const RULES = {
   'limits.maxSessionsPerAddress': integer(100, 1, 10_000_000, 'sessions'),
   'limits.maxDepth': integer(64, 2, 1000, 'levels'),
   'limits.sessionsPerMinute': integer(600, 1, 1_000_000, 'sessions'),
+  'limits.stanzasPerSecond': integer(0, 0, 1_000_000, 'stanzas; 0: no limit'),
+  'limits.bytesPerSecond': integer(0, 0, 10_000_000_000, 'bytes; 0: no limit'),
   'limits.authTimeout': number(60, 1, 3600, 'seconds'),
   'limits.maxBufferedBytes': integer(1_048_576, 1024, 1_073_741_824, 'bytes'),
   'hostMeta.url': {
@@ -207,6 +218,12 @@ const RULES = {
       return list.length > 0 && list.every((item) => item === '*' || isOrigin(item)) ? list : undefined;
     },
   } satisfies Rule<string[]>,
+  'exposeHeaders': {
+    default: [],
+    allowed: 'a list of names of headers',
+    read: (value) =>
+      Array.isArray(value) && value.every((item) => typeof item === 'string' && /^[A-Za-z0-9-]+$/.test(item)) ? value : undefined,
+  } satisfies Rule<string[]>,
   'trustProxy': {
     default: 0,
     allowed: 'true, false or the number of proxies (0 to 10)',
@@ -220,7 +237,7 @@ const RULES = {
 } satisfies Record<string, Rule<unknown>>;
 
 const GROUPS = ['websocket', 'bosh', 'shared', 'limits', 'hostMeta'] as const;
-const SPECIAL = ['domains', 'upstream'];
+const SPECIAL = ['domains', 'formerDomains', 'upstream'];
 
 /**
  * Checks the options and fills in what was not given.
@@ -230,7 +247,8 @@ export function resolveOptions(options: XmppModuleOptions): ResolvedOptions {
   if (typeof options !== 'object' || options === null) throw new XmppOptionsError('(all)', options, 'an object');
   rejectUnknown(options);
   const resolved: Record<string, unknown> = {
-    domains: resolveDomains(options.domains),
+    domains: resolveDomains('domains', options.domains),
+    formerDomains: options.formerDomains === undefined ? [] : resolveDomains('formerDomains', options.formerDomains),
     upstream: resolveUpstream(options.upstream),
   };
   for (const [name, rule] of Object.entries(RULES) as [string, Rule<unknown>][]) {
@@ -282,14 +300,14 @@ function rejectUnknown(options: object): void {
   }
 }
 
-function resolveDomains(domains: unknown): string[] {
+function resolveDomains(option: string, domains: unknown): string[] {
   const allowed = 'a list of at least one XMPP domain, such as example.org';
-  if (!Array.isArray(domains) || domains.length === 0) throw new XmppOptionsError('domains', domains, allowed);
+  if (!Array.isArray(domains) || domains.length === 0) throw new XmppOptionsError(option, domains, allowed);
   return domains.map((domain: unknown) => {
-    if (typeof domain !== 'string') throw new XmppOptionsError('domains', domains, allowed);
+    if (typeof domain !== 'string') throw new XmppOptionsError(option, domains, allowed);
     const name = domain.normalize('NFKC').toLowerCase().replace(/\.$/, '');
     // A domain goes into headers and host-meta: no white space, no markup, no path.
-    if (!/^[^\s/@<>"'&:\u0000-\u001f]{1,1023}$/.test(name)) throw new XmppOptionsError('domains', domains, allowed);
+    if (!/^[^\s/@<>"'&:\u0000-\u001f]{1,1023}$/.test(name)) throw new XmppOptionsError(option, domains, allowed);
     return name;
   });
 }

@@ -46,7 +46,7 @@ export class BoshEndpoint {
     sharing: Sharing,
   ) {
     this.bosh = new BoshSessions(sessions, sharing, options, clock);
-    this.origins = new Origins(options.origins);
+    this.origins = new Origins(options.origins, options.exposeHeaders);
     this.answers = new HttpAnswers(this.origins, options.origins.includes('*'), () => sessions.isDraining);
     this.bodies = new BodyReader(clock, options.bosh.maxBodyBytes);
     this.scanner = new Scanner({ ...DEFAULT_LIMITS, maxDepth: options.limits.maxDepth });

@@ -99,7 +99,10 @@ export class HttpAnswers {
     let headers = this.headers.get(type);
     if (!headers) {
       headers = { 'Content-Type': type, 'Content-Length': 0, ...SAFE };
-      if (this.anyOrigin) headers['Access-Control-Allow-Origin'] = '*';
+      if (this.anyOrigin) {
+        headers['Access-Control-Allow-Origin'] = '*';
+        if (this.origins.exposed) headers['Access-Control-Expose-Headers'] = this.origins.exposed;
+      }
       // A client names its type: what many clients name is remembered, what one invents is not.
       if (this.headers.size < 16) this.headers.set(type, headers);
     }

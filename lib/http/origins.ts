@@ -3,9 +3,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 /** Which web pages may talk to us: the list of `origins`, on the WebSocket and in CORS. */
 export class Origins {
   private readonly any: boolean;
+  /** Value of `Access-Control-Expose-Headers`; '' for none. */
+  readonly exposed: string;
 
-  constructor(private readonly allowed: readonly string[]) {
+  /** @param exposed headers of answers that pages may read */
+  constructor(
+    private readonly allowed: readonly string[],
+    exposed: readonly string[] = [],
+  ) {
     this.any = allowed.includes('*');
+    this.exposed = exposed.join(', ');
   }
 
   /** Whether a request may be served. One without `Origin` comes from no web page. */
@@ -20,6 +27,7 @@ export class Origins {
    */
   setHeaders(request: IncomingMessage, response: ServerResponse): void {
     const { origin } = request.headers;
+    if (this.exposed) response.setHeader('Access-Control-Expose-Headers', this.exposed);
     if (this.any) {
       response.setHeader('Access-Control-Allow-Origin', '*');
       return;

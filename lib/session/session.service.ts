@@ -49,6 +49,7 @@ export class XmppSessionService {
       traffic: this.traffic,
       authTimeout: options.limits.authTimeout * 1000,
       channelBinding: options.channelBinding,
+      pace: options.limits,
       resumptions: {
         remember(id, jid) {
           jids.delete(id);
@@ -175,11 +176,12 @@ export class XmppSessionService {
 
   /**
    * Whether a domain is served: what it is called by us, for the name that a client gave.
-   * @throws {SessionRefused} with `improper-addressing` (none given) or `host-unknown`
+   * @throws {SessionRefused} with `improper-addressing` (none given), `host-gone` or `host-unknown`
    */
   domainOf(to: string | undefined): string {
     if (to === undefined || to === '') throw new SessionRefused('improper-addressing', 'no domain given', 400);
     const name = to.normalize('NFKC').toLowerCase().replace(/\.$/, '');
+    if (this.options.formerDomains.includes(name)) throw new SessionRefused('host-gone', 'domain no longer served', 400);
     if (!this.options.domains.includes(name)) throw new SessionRefused('host-unknown', 'domain not served', 400);
     return name;
   }

@@ -14,6 +14,7 @@ import type { Client, ClientSession, Transport } from './client.js';
 import type { EndReason, SessionEnd } from './end.js';
 import type { XmppEvents } from './events.js';
 import { Negotiation, passableFeatures, type Resumptions } from './negotiation.js';
+import { Pace, type PaceLimits } from './pace.js';
 
 /** Plain numbers, so that counting costs nothing; metrics read them when they are asked. */
 export interface Traffic {
@@ -52,6 +53,7 @@ export interface SessionContext {
   readonly traffic: Traffic;
   /** Milliseconds. */
   readonly authTimeout: number;
+  readonly pace: PaceLimits;
   /** Whether channel binding is offered to clients. */
   readonly channelBinding: 'strip' | 'pass';
   /** The session is over and its upstream stream gone. */
@@ -73,6 +75,9 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
   /** Set when the session is over for its client; the upstream stream may still be closing. */
   private over: SessionEnd | undefined;
   private streams = 0;
+  private readonly pace: Pace | undefined;
+  /** The upstream does not read; known where the client has a pace to keep. */
+  private blocked = false;
 
   constructor(
     readonly domain: string,
@@ -83,6 +88,9 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
     this.authTimeout = new Timeout(context.clock, () =>
       this.terminate({ reason: 'auth-timeout', condition: 'policy-violation', text: 'not authenticated in time' }),
     );
+    this.pace = Pace.of(context.pace, context.clock, () => {
+      if (!this.over && !this.blocked) this.client.onDrain();
+    });
   }
 
   get jid(): string | undefined {
@@ -142,7 +150,13 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
     this.traffic.stanzasIn++;
     this.traffic.bytesIn += stanza.byteLength;
     if (!this.negotiation.authenticated) this.negotiation.outgoing(stanza);
-    return this.stream.send(stanza);
+    const taken = this.stream.send(stanza);
+    if (!this.pace) return taken;
+    this.blocked = !taken;
+    if (this.pace.count(stanza.byteLength)) {
+      this.context.events.emit('limit.hit', { limit: 'limits.stanzasPerSecond', address: this.address });
+    }
+    return taken && !this.pace.resting;
   }
 
   /** A new stream on the same connection, after SASL (RFC 7395, section 3.7; XEP-0206, section 5). */
@@ -221,7 +235,8 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
   }
 
   onDrain(): void {
-    if (!this.over) this.client.onDrain();
+    this.blocked = false;
+    if (!this.over && !this.pace?.resting) this.client.onDrain();
   }
 
   onEnd(end: UpstreamEnd): void {
@@ -261,6 +276,7 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
   private finish(end: SessionEnd): void {
     this.over = end;
     this.authTimeout.stop();
+    this.pace?.stop();
     this.context.events.emit('session.closed', { session: this, end });
   }
 }

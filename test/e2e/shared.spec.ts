@@ -184,8 +184,7 @@ describe.each(PLATFORMS)('Shared BOSH over real sockets on %s', (platform) => {
     await start();
     const keys = gateway.app.get(XmppSharedKeyService);
     await creator();
-    const [{ id }] = keys.list() as [{ id: string }];
-    const ticket = keys.ticket(id, { ttl: 60 });
+    const ticket = keys.ticket(keys.list()[0]!.id, { ttl: 60 });
     const attachOnly = { 'sx:attach-only': 'true' };
     const ws = await knock({ 'shared:key': ticket, ...attachOnly });
     expect(await ws.next()).toContain(`shared:result='attached'`);

@@ -69,6 +69,16 @@ describe.each(PLATFORMS)('the WebSocket gateway on %s', (platform) => {
       first.socket.close();
     });
 
+    it('C26: answers a plain GET on its path with 200, and shows pages the headers that are exposed', async () => {
+      await start({ exposeHeaders: ['X-Shard'] });
+      for (const url of [gateway.wsUrl.replace('ws', 'http'), gateway.boshUrl]) {
+        const response = await fetch(url);
+        expect(response.status).toBe(200);
+        expect(response.headers.get('access-control-allow-origin')).toBe('*');
+        expect(response.headers.get('access-control-expose-headers')).toBe('X-Shard');
+      }
+    });
+
     it('answers an unknown path with 404', async () => {
       await start();
       expect((await refusal(`ws://127.0.0.1:${gateway.port}/elsewhere`, ['xmpp'])).status).toBe(404);
@@ -134,12 +144,13 @@ describe.each(PLATFORMS)('the WebSocket gateway on %s', (platform) => {
       ['W4: a header in a wrong namespace', `<open xmlns='jabber:client' to='example.org' version='1.0'/>`, 'invalid-namespace'],
       ['C2: an unknown domain', open({ to: 'elsewhere.example' }), 'host-unknown'],
       ['C2: no domain', open(), 'improper-addressing'],
+      ['B5, C2: a domain that is no longer served', open({ to: 'Old.example.org' }), 'host-gone'],
       ['C3: no version', open({ to: 'example.org', version: undefined }), 'unsupported-version'],
       ['C3: version 0.9', open({ to: 'example.org', version: '0.9' }), 'unsupported-version'],
       ['W5: malformed XML', '<open', 'not-well-formed'],
       ['C5: white space before the element', ` ${open({ to: 'example.org' })}`, 'bad-format'],
     ])('%s as the first frame: <open/>, the error, <close/>, 1000', async (_name, frame, condition) => {
-      await start();
+      await start({ formerDomains: ['old.example.org'] });
       const client = await RawWebSocket.connect(gateway.wsUrl);
       client.send(frame);
       expect(await client.next()).toMatch(/^<open xmlns="urn:ietf:params:xml:ns:xmpp-framing" from="example.org"/);
@@ -516,6 +527,27 @@ describe.each(PLATFORMS)('the WebSocket gateway on %s', (platform) => {
       for (;;) if ((await stream.seen.take()) === 'resume') break;
       client.socket.close();
     });
+
+    it.each([{ stanzasPerSecond: 10 }, { bytesPerSecond: 10 * message('0').length }])(
+      'U14: a client that sends too much is read no faster than %p, and nothing is lost',
+      async (limits) => {
+        await start({ limits: { authTimeout: 3600, ...limits } });
+        const { client, stream } = await pair();
+        for (let i = 0; i < 200; i++) {
+          client.send(message(String(i % 10)));
+          await new Promise(setImmediate);
+        }
+        expect(stream.seen.size).toBeLessThan(200);
+        for (let i = 0; i < 200; i++) {
+          for (let waited = 0; stream.seen.size === 0; waited++) {
+            if (waited > 20) gateway.clock.tick(1000); // what is on its way has had time to come
+            await new Promise(setImmediate);
+          }
+          expect(await stream.seen.take()).toBe(message(String(i % 10)));
+        }
+        client.socket.close();
+      },
+    );
 
     it('a slow upstream pauses the client, and nothing is lost', async () => {
       await start();

@@ -217,7 +217,7 @@ describe('resolveOptions', () => {
 
   describe('names', () => {
     it.each([
-      ['domain', 'x', /option domain is "x"; allowed: one of domains, upstream, ingress, .*trustProxy/],
+      ['domain', 'x', /option domain is "x"; allowed: one of domains, formerDomains, upstream, ingress, .*trustProxy/],
       ['bosh.waits', 5, /option bosh\.waits is 5; allowed: one of path, wait, hold, inactivity, polling, maxpause, maxBodyBytes/],
       ['limits.maxsessions', 5, /option limits\.maxsessions is 5; allowed: one of maxSessions, /],
       ['hostMeta.toString', 5, /option hostMeta\.toString is 5; allowed: one of url/],
