@@ -9,6 +9,8 @@ import {
   XmppSessionService,
   XmppSharedKeyService,
   type PrebindOptions,
+  type Prebound,
+  type PreboundShared,
   type SessionEnd,
   type XmppCredentials,
   type XmppSharedGuard,
@@ -18,6 +20,7 @@ import { body, BoshHttp, BoshSession, creation, type BoshAnswer } from '../suppo
 import { PLATFORMS, startGateway, type Gateway } from '../support/gateway.js';
 import { Mailbox } from '../support/mailbox.js';
 import { freePorts } from '../support/ports.js';
+import { ScriptedUpstream, type ScriptedStream } from '../support/scripted-upstream.js';
 import { open, RawWebSocket } from '../support/websocket-client.js';
 
 const ALICE = { domain: 'example.org', username: 'alice', password: 'wonderland' } as const;
@@ -32,8 +35,9 @@ describe.each(PLATFORMS)('prebinding on %s', (platform) => {
   let http: BoshHttp;
   let sessions: XmppSessionService;
   let ends: Mailbox<SessionEnd>;
-  const start = async (options: Parameters<typeof startGateway>[1] = {}) => {
-    gateway = await startGateway(platform, { upstream: new EmbeddedUpstream({ users: USERS }), ...options });
+  const start = async (options: Parameters<typeof startGateway>[1] = {}, scripted?: ScriptedUpstream) => {
+    const upstream = new EmbeddedUpstream({ users: USERS });
+    gateway = await startGateway(platform, { ...(!scripted && { upstream }), ...options }, scripted);
     http = new BoshHttp(gateway.boshUrl);
     sessions = gateway.app.get(XmppSessionService);
     ends = new Mailbox();
@@ -90,6 +94,57 @@ describe.each(PLATFORMS)('prebinding on %s', (platform) => {
     expect(payload).toContain('early');
     expect(payload).not.toContain('offline'); // a server that had seen presence would have sent it here
     expect(sessions.find(alice.jid)).toHaveLength(1);
+  });
+
+  /** Plays the server as far as to the answer to `<bind/>`, which is left to the test, with its id. */
+  async function playLogin(): Promise<{ stream: ScriptedStream; id: string }> {
+    const stream = await gateway.upstream.streams.take();
+    await stream.seen.take((seen) => seen.startsWith('<auth'));
+    stream.push(`<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>`);
+    await stream.seen.take((seen) => seen === 'restart');
+    stream.open();
+    stream.features(`<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>`);
+    const bind = await stream.seen.take((seen) => seen.startsWith('<iq'));
+    return { stream, id: /id=["']([^"']+)/.exec(bind)![1]! };
+  }
+  const JID = 'alice@example.org/page';
+  const bindResult = (id: string) =>
+    `<iq xmlns='jabber:client' type='result' id='${id}'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>${JID}</jid></bind></iq>`;
+
+  it.each([false, true])('S24: loses nothing that comes on the heels of the login (shared: %s)', async (shared) => {
+    await start({}, new ScriptedUpstream());
+    const login = sessions.prebind({ ...ALICE, shared });
+    const { stream, id } = await playLogin();
+    stream.push(bindResult(id));
+    stream.push(message(JID, 'm1'));
+    const bound = (await login) as Prebound & PreboundShared;
+    stream.push(message(JID, 'm2'));
+    expect(bound.jid).toBe(JID);
+    const first = shared ? http.post(creation(withTicket(bound.ticket))) : request(bound.sid, bound.rid);
+    expect((await first).payload).toMatch(/m1.*m2/s);
+    expect(stream.seen.size).toBe(0); // and says nothing in the name of the user
+  });
+
+  it.each([false, true])('S24: a stream that ends on the heels of the login is no session (shared: %s)', async (shared) => {
+    await start({}, new ScriptedUpstream());
+    const login = failure({ ...ALICE, shared });
+    const { stream, id } = await playLogin();
+    stream.push(bindResult(id));
+    stream.finish({ reason: 'failed', message: 'gone' });
+    expect((await login).reason).toBe('upstream-failed');
+    expect(sessions.count).toBe(0);
+  });
+
+  it.each([false, true])('S24: a session that nobody came for returns what came for it, and closes its stream (shared: %s)', async (shared) => {
+    await start({}, new ScriptedUpstream());
+    const login = sessions.prebind({ ...ALICE, shared });
+    const { stream, id } = await playLogin();
+    stream.push(bindResult(id));
+    await login;
+    stream.push(message(JID, 'm1').replace('<message', `<message from='bob@example.org/x'`));
+    gateway.clock.tick(60_000);
+    expect(await stream.seen.take()).toContain('recipient-unavailable');
+    expect(await stream.seen.take()).toBe('close');
   });
 
   it('S24: a session whose client never comes ends after ttl, and its stream with it', async () => {
