@@ -101,6 +101,7 @@ chat.addEventListener('state', ({ detail: { state, text, retryAt } }) => {
   $('connect').textContent = chat.state === 'connecting' ? 'Connecting …' : 'Connect';
   if (retryAt) showCountdown(status, text, retryAt);
   if (online && body.dataset.screen === 'login') enter();
+  if (online) $('me-jid').textContent = $('me-jid').title = chat.jid;
   if (chat.state === 'offline' || chat.state === 'failed') leave(chat.state === 'failed' ? text : '');
   enableComposer();
 });
@@ -135,8 +136,6 @@ function enter() {
   remember();
   $('me-avatar').replaceWith(avatar(chat.bareJid, chat.bareJid, 'me-avatar'));
   $('me-name').textContent = chat.bareJid.split('@')[0];
-  $('me-jid').textContent = chat.jid;
-  $('me-jid').title = chat.jid;
   for (const { jid } of demo.accounts) if (jid !== chat.bareJid) chat.contact(jid);
   renderContacts();
   const [first] = sorted();

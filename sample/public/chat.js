@@ -21,6 +21,8 @@ const BACKOFF = [1, 2, 4, 8, 15, 30];
 
 /** Attempts of a tab without a password to come back, while one that has it may bring the session back. */
 const REJOINS = 3;
+/** They come so much later than it. Milliseconds. */
+const REJOIN_DELAY = 1500;
 
 /**
  * @typedef {object} Contact
@@ -241,7 +243,7 @@ export class Chat extends EventTarget {
       return;
     }
     const why = inWords(reason);
-    const lost = joins && isNothingToJoin(reason) && (this.otherTabs === 0 || this.#attempt >= REJOINS);
+    const lost = joins && isNothingToJoin(reason) && this.#attempt >= REJOINS;
     if (isFinal(reason) || lost || !this.#wasOnline) {
       this.#account = undefined;
       this.#tabs.leave();
@@ -250,7 +252,7 @@ export class Chat extends EventTarget {
     }
     const seconds = BACKOFF[Math.min(this.#attempt++, BACKOFF.length - 1)];
     // Not all clients of a server that restarts come back in the same instant.
-    const wait = seconds * 1000 * (0.8 + 0.4 * Math.random());
+    const wait = seconds * 1000 * (0.8 + 0.4 * Math.random()) + (joins ? REJOIN_DELAY : 0);
     this.#timer = setTimeout(() => this.#open(), wait);
     this.#set('waiting', `Connection lost: ${why}`, Date.now() + wait);
   }
