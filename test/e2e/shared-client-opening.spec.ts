@@ -137,8 +137,8 @@ describe.each(['BOSH', 'WebSocket'] as const)('a shared connection of Strophe ov
     // BOSH begins with a poll.
     if (!sent.includes('<message')) sent = await opening.next();
     expect(sent).toContain('<body>hi</body>');
-    expect(tab.events.filter(({ kind }) => kind === 'error')).toEqual([]);
-    expect(tab.statuses).toEqual(['CONNECTING', 'ATTACHED']);
+    expect((await tab.history()).filter(({ kind }) => kind === 'error')).toEqual([]);
+    expect(await tab.statuses()).toEqual(['CONNECTING', 'ATTACHED']);
   });
 
   it('S2: logs in when it created, and restarts the stream without the key', async () => {
@@ -159,7 +159,7 @@ describe.each(['BOSH', 'WebSocket'] as const)('a shared connection of Strophe ov
     opening.features('');
     expect(await opening.next()).toContain('mechanism="PLAIN"');
     expect((await tab.state()).result).toBe('ordinary');
-    expect(tab.statuses).not.toContain('CONNFAIL');
+    expect(await tab.statuses()).not.toContain('CONNFAIL');
   });
 
   it.each(['item-not-found', 'policy-violation'])('S4, S10: logs in anew with a fresh key after %s', async (condition) => {
@@ -177,7 +177,7 @@ describe.each(['BOSH', 'WebSocket'] as const)('a shared connection of Strophe ov
     });
     second.features(`shared:result='created'`);
     expect(await second.next()).toContain('mechanism="PLAIN"');
-    expect(tab.statuses.filter((status) => status !== 'AUTHENTICATING')).toEqual(['CONNECTING']);
+    expect((await tab.statuses()).filter((status) => status !== 'AUTHENTICATING')).toEqual(['CONNECTING']);
   });
 
   it('tells the app of a refusal that goes on', async () => {
@@ -186,7 +186,7 @@ describe.each(['BOSH', 'WebSocket'] as const)('a shared connection of Strophe ov
     for (let i = 0; i < 3; i++) (await nextOpening()).refused('policy-violation');
     expect(await tab.status('CONNFAIL')).toMatchObject({ condition: 'policy-violation' });
     await tab.status('DISCONNECTED');
-    expect(tab.statuses).toEqual(['CONNECTING', 'CONNFAIL', 'DISCONNECTED']);
+    expect(await tab.statuses()).toEqual(['CONNECTING', 'CONNFAIL', 'DISCONNECTED']);
   });
 
   it('tells the app of other ends at once', async () => {
@@ -228,7 +228,7 @@ describe.each(['BOSH', 'WebSocket'] as const)('a shared connection of Strophe ov
     expect(farewell).not.toContain('<auth');
     expect(await tab.status('CONNFAIL')).toMatchObject({ condition });
     await tab.status('DISCONNECTED');
-    expect(tab.statuses.filter((status) => status !== 'DISCONNECTING')).toEqual(['CONNECTING', 'CONNFAIL', 'DISCONNECTED']);
+    expect((await tab.statuses()).filter((status) => status !== 'DISCONNECTING')).toEqual(['CONNECTING', 'CONNFAIL', 'DISCONNECTED']);
   });
 
   it('fails without a word to the server when there is nothing to attach to', async () => {
@@ -251,7 +251,7 @@ describe.each(['BOSH', 'WebSocket'] as const)('a shared connection of Strophe ov
     expect(second.attribute('sx:attach-only')).toBe('true');
     second.attached();
     expect(await tab.online()).toBe('ATTACHED');
-    expect(tab.statuses).toEqual(['CONNECTING', 'ATTACHED']);
+    expect(await tab.statuses()).toEqual(['CONNECTING', 'ATTACHED']);
   });
 
   it('S7: does not stay on the stream of somebody else', async () => {
@@ -268,7 +268,7 @@ describe.each(['BOSH', 'WebSocket'] as const)('a shared connection of Strophe ov
     }
     const second = await nextOpening();
     expect(second.attribute('shared:key')).toMatch(/^[0-9a-f]{32}$/);
-    expect(tab.statuses).toEqual(['CONNECTING']);
+    expect(await tab.statuses()).toEqual(['CONNECTING']);
     expect((await tab.state()).jid).not.toContain('mallory');
   });
 
@@ -289,12 +289,12 @@ describe.each(['BOSH', 'WebSocket'] as const)('a shared connection of Strophe ov
       socket.send(open(`shared:result='attached' shared:jid='${JID}'`), features(''), ...stanzas);
     }
     await tab.stanza('received', 'n7');
-    const seen = tab.events.flatMap((event) =>
+    const seen = (await tab.history()).flatMap((event) =>
       event.kind === 'sent' || event.kind === 'received' ? [`${event.kind} ${attributeOf(event.xml, 'id')}`] : [],
     );
     expect(seen).toEqual(['received n1', 'sent n2', 'received n3', 'sent n4', 'sent n6', 'received n5', 'received n7']);
-    expect(tab.events.filter((event) => event.kind === 'sent').map(({ sender }) => sender)).toEqual([7, 7, 7]);
-    expect(tab.events.filter(({ kind }) => kind === 'foreign')).toHaveLength(3);
+    expect((await tab.history()).filter((event) => event.kind === 'sent').map(({ sender }) => sender)).toEqual([7, 7, 7]);
+    expect((await tab.history()).filter(({ kind }) => kind === 'foreign')).toHaveLength(3);
   });
 
   it("S16: does not answer what another tab asks, but answers what is asked of it", async () => {
@@ -318,7 +318,7 @@ describe.each(['BOSH', 'WebSocket'] as const)('a shared connection of Strophe ov
     expect(answer).toContain('service-unavailable');
     expect(answer).not.toContain('id="copy"');
     expect(await tab.stanza('sent', 'copy')).toContain('type="get"');
-    expect(tab.events.filter(({ kind }) => kind === 'foreign')).toEqual([]);
+    expect((await tab.history()).filter(({ kind }) => kind === 'foreign')).toEqual([]);
   });
 
   it('S21: leaves by itself, and ends the stream for all when asked to', async () => {
@@ -378,7 +378,7 @@ describe.each(['BOSH', 'WebSocket'] as const)('a shared connection of Strophe ov
     const tab = await openTab({ service: service(), keys: ['broken'] });
     await tab.connect('alice@example.org', 'secret');
     expect((await nextOpening()).attribute('shared:key')).toMatch(/^[0-9a-f]{32}$/);
-    expect(tab.events).toContainEqual({ kind: 'error', text: 'Error: no storage' });
+    expect(await tab.history()).toContainEqual({ kind: 'error', text: 'Error: no storage' });
   });
 
   it('S24: takes a ticket from an endpoint each time, without a password', async () => {
@@ -400,7 +400,7 @@ describe.each(['BOSH', 'WebSocket'] as const)('a shared connection of Strophe ov
     const tab = await openTab({ service: service(), keys: [{ url: '/nothing' }] });
     await tab.connect(undefined);
     expect(await tab.status('CONNFAIL')).toMatchObject({ condition: 'item-not-found' });
-    expect(tab.events.filter(({ kind }) => kind === 'error')).toEqual([]);
+    expect((await tab.history()).filter(({ kind }) => kind === 'error')).toEqual([]);
   });
 });
 

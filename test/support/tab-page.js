@@ -5,8 +5,18 @@ import { Strophe } from 'strophe.js';
 const STATUS_NAMES = Object.fromEntries(Object.entries(Strophe.Status).map(([name, value]) => [value, name]));
 const serialize = (element) => new XMLSerializer().serializeToString(element);
 const parse = (xml) => new DOMParser().parseFromString(xml, 'text/xml').documentElement;
-/** The Node side puts them into a list, in this order. */
-const report = (event) => globalThis.reportEvent(event);
+let events = [];
+
+/** The Node side puts them into a list, in this order: many at once, for each call takes its time. */
+function report(event) {
+  if (events.push(event) === 1) setTimeout(flush, 5);
+}
+
+async function flush() {
+  const batch = events;
+  events = [];
+  if (batch.length > 0) await globalThis.reportEvents(batch);
+}
 
 const SOURCES = {
   stored: () => new client.StoredKey(),
@@ -31,6 +41,7 @@ function listen() {
 }
 
 globalThis.tab = {
+  flush,
   create({ service, keys = ['stored'], options = {} }) {
     connection = new Strophe.Connection(service, options);
     connection.onForeignStanzaSent = (element) => report({ kind: 'foreign', xml: serialize(element) });
@@ -53,6 +64,16 @@ globalThis.tab = {
   send(xml) {
     connection.send(parse(xml));
     connection.flush();
+  },
+  /** Answers each message with one whose id is `re-` and its own. */
+  echo() {
+    connection.addHandler((element) => {
+      const reply = parse(`<message xmlns='jabber:client' type='chat'><body>echo</body></message>`);
+      reply.setAttribute('to', element.getAttribute('from'));
+      reply.setAttribute('id', `re-${element.getAttribute('id')}`);
+      connection.send(reply);
+      return true;
+    }, null, 'message');
   },
   /** Resolves with the answer as Strophe's callbacks get it. */
   ask: (xml) =>

@@ -45,16 +45,16 @@ interface PageApi {
 /** A tab of a browser with Strophe and the plugin in it. */
 export class Tab {
   /** In the order in which they happened; nothing is taken out. */
-  readonly events: TabEvent[] = [];
+  private readonly events: TabEvent[] = [];
   readonly news = new Mailbox<TabEvent>();
 
   private constructor(readonly page: Page) {}
 
   static async open(context: BrowserContext, url: string, options: TabOptions): Promise<Tab> {
     const tab = new Tab(await context.newPage());
-    await tab.page.exposeFunction('reportEvent', (event: TabEvent) => {
-      tab.events.push(event);
-      tab.news.put(event);
+    await tab.page.exposeFunction('reportEvents', (events: readonly TabEvent[]) => {
+      tab.events.push(...events);
+      for (const event of events) tab.news.put(event);
     });
     await tab.page.goto(url);
     await tab.call('create', options);
@@ -87,9 +87,15 @@ export class Tab {
     return (event as { readonly xml: string }).xml;
   }
 
+  /** Everything that has happened so far. */
+  async history(): Promise<readonly TabEvent[]> {
+    await this.call('flush');
+    return this.events;
+  }
+
   /** All statuses so far. */
-  get statuses(): string[] {
-    return this.events.flatMap((event) => (event.kind === 'status' ? [event.status] : []));
+  async statuses(): Promise<string[]> {
+    return (await this.history()).flatMap((event) => (event.kind === 'status' ? [event.status] : []));
   }
 
   async state(): Promise<{ jid: string; result: string | null; connected: boolean }> {
@@ -98,6 +104,11 @@ export class Tab {
 
   async send(xml: string): Promise<void> {
     await this.call('send', xml);
+  }
+
+  /** Answers each message from now on: with `re-` and its id as id. */
+  async echo(): Promise<void> {
+    await this.call('echo');
   }
 
   async ask(xml: string): Promise<string> {
