@@ -30,8 +30,9 @@ async function connect(login: Login, listener: Listener): Promise<ChatClient> {
     listener.presence({ from: presence.from, type: presence.type ?? '', status: presence.status ?? '' });
   });
   const disconnected = new Promise<void>((resolve) => client.once('disconnected', () => resolve()));
-  await loggedIn(client).catch((error: unknown) => {
-    client.disconnect();
+  await loggedIn(client).catch(async (error: unknown) => {
+    // It leaves by itself; to tell it so would only make it say so twice.
+    await disconnected;
     throw error;
   });
   return {
