@@ -195,6 +195,10 @@ export class SharedConnection {
     [connection.connect_callback] = login.more;
     const key = login.move === undefined ? await this.find(login) : { key: login.move };
     if (this.login !== login) return;
+    if (login.cancelled) {
+      this.login = undefined;
+      return this.tell(Status.DISCONNECTED, null);
+    }
     const jid = login.jid ?? key?.jid;
     if (jid === undefined || (login.attaches && (!key || key.key === login.stale))) {
       return this.fail(login.condition ?? NOT_FOUND);

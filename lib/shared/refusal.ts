@@ -3,22 +3,16 @@ import { SessionRefused, type SessionEnd, type SharedRefusal } from '../session/
 /** What a client is told that waited for a session in vain. */
 export const NOT_FOUND: SessionEnd = { reason: 'error', condition: 'item-not-found', text: 'no session to attach to' };
 
+const REFUSALS: Partial<Record<SharedRefusal, ConstructorParameters<typeof SessionRefused>>> = {
+  key: ['policy-violation', 'the key is too short, too long, or has characters that it must not have', 403],
+  clients: ['policy-violation', 'too many clients share the session', 403],
+  throttled: ['policy-violation', 'too many attempts from this address', 429, 60],
+};
+
 /** A client with a key that gets no session. Whoever cannot have the session is not told that there is one. */
 export class SharingRefused extends SessionRefused {
   constructor(readonly reason: SharedRefusal) {
-    switch (reason) {
-      case 'key':
-        super('policy-violation', 'the key is too short, too long, or has characters that it must not have', 403);
-        break;
-      case 'clients':
-        super('policy-violation', 'too many clients share the session', 403);
-        break;
-      case 'throttled':
-        super('policy-violation', 'too many attempts from this address', 429, 60);
-        break;
-      default:
-        super('item-not-found', 'no session to attach to', 403);
-    }
+    super(...(REFUSALS[reason] ?? ['item-not-found', 'no session to attach to', 403]));
   }
 }
 

@@ -1,4 +1,5 @@
 import type { SessionEnd, StreamCondition } from '../session/index.js';
+import { SHARED_EXTENSIONS } from '../shared/index.js';
 import type { StreamHeader } from '../upstream/upstream.js';
 import { element, escapeAttribute, NS, Stanza, type Element } from '../xml/index.js';
 
@@ -32,9 +33,10 @@ export function errorFrame(end: SessionEnd): Stanza | undefined {
 
 /** `<stream:error/>` (RFC 6120, section 4.9); every child declares its namespace, as Strophe expects. */
 export function streamError(condition: StreamCondition, text?: string): Stanza {
-  // What only BOSH has a name for.
-  const name = condition === 'item-not-found' ? 'undefined-condition' : condition;
-  const children: Element[] = [element(name, { xmlns: NS.streamErrors })];
+  // What only BOSH has a name for gets one of ours (RFC 6120, section 4.9.4).
+  const foreign = condition === 'item-not-found';
+  const children: Element[] = [element(foreign ? 'undefined-condition' : condition, { xmlns: NS.streamErrors })];
   if (text) children.push(element('text', { 'xmlns': NS.streamErrors, 'xml:lang': 'en' }, text));
+  if (foreign) children.push(element(condition, { xmlns: SHARED_EXTENSIONS }));
   return Stanza.of(element('stream:error', { 'xmlns:stream': NS.streams }, ...children));
 }
