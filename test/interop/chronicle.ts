@@ -1,6 +1,8 @@
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
+import type { Appearance } from './cast.js';
+import type { Transport } from './drivers/driver.js';
 
 /** The steps of the story, in order. */
 export const STEPS = [
@@ -22,10 +24,23 @@ export interface Heading {
   /** Where it runs. */
   readonly host: string;
   readonly transport: string;
-  /** What goes wrong by a fault of the client. */
-  readonly fault?: string;
+  /** What goes wrong by a fault of the client; empty for nothing. */
+  readonly fault: string;
   readonly server: string;
   readonly platform: string;
+}
+
+export const describeTransport = (transport: Transport): string => (transport === 'bosh' ? 'BOSH' : 'WebSocket');
+
+/** All but the server, which says its version when it runs. */
+export function headingOf({ driver, transport, platform }: Appearance): Omit<Heading, 'server'> {
+  return {
+    client: `${driver.name} ${driver.version}`,
+    host: driver.host,
+    transport: describeTransport(transport),
+    platform,
+    fault: driver.faults?.[transport] ?? '',
+  };
 }
 
 /** One telling of the story: a line of the table in docs/INTEROP.md. */

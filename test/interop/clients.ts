@@ -1,6 +1,7 @@
-import { type Platform, PLATFORMS } from '../support/app.js';
+import { PLATFORMS } from '../support/app.js';
 import { type Sample, startSample } from '../support/sample.js';
-import { Chronicle } from './chronicle.js';
+import type { Appearance } from './cast.js';
+import { Chronicle, describeTransport, headingOf } from './chronicle.js';
 import type { Driver, Transport } from './drivers/driver.js';
 import { stanza } from './drivers/stanza.js';
 import { DOMAIN, type Server, type ServerName, SERVERS } from './servers.js';
@@ -8,27 +9,11 @@ import { logIn, type Seat, tellStory } from './story.js';
 
 export const seat = (driver: Driver, transport: Transport): Seat => ({ driver, transport });
 
-const describeTransport = (transport: Transport): string => (transport === 'bosh' ? 'BOSH' : 'WebSocket');
 const describeSeat = ({ driver, transport }: Seat): string => `${driver.name} in ${driver.host} over ${describeTransport(transport)}`;
-const named = (seats: readonly Seat[]) => seats.map((each) => [describeSeat(each), each] as const);
+const named = <S extends Seat>(seats: readonly S[]) => seats.map((each) => [describeSeat(each), each] as const);
 
 /** One client for each transport, where the matter is the server's side. */
 export const PROBES = named([seat(stanza, 'websocket'), seat(stanza, 'bosh')]);
-
-/** Where a client takes part. */
-export interface Appearance extends Seat {
-  readonly platform: Platform;
-}
-
-/** Over every transport that it has, on both platforms. */
-export function everywhere(driver: Driver): Appearance[] {
-  return PLATFORMS.flatMap((platform) => driver.transports.map((transport) => ({ driver, transport, platform })));
-}
-
-/** For a client that takes its time: every transport and every platform once. */
-export function sparingly(driver: Driver): Appearance[] {
-  return driver.transports.map((transport, index) => ({ driver, transport, platform: PLATFORMS[index % PLATFORMS.length] as Platform }));
-}
 
 /** The story by these clients with one server. */
 export function describeClients(serverName: ServerName, appearances: readonly Appearance[]): void {
@@ -58,15 +43,7 @@ export function describeClients(serverName: ServerName, appearances: readonly Ap
     });
 
     it.each(named(seats))('U3: %s tells the whole story', async (_name, each) => {
-      const { driver, transport } = each;
-      const chronicle = new Chronicle({
-        client: `${driver.name} ${driver.version}`,
-        host: driver.host,
-        transport: describeTransport(transport),
-        ...(driver.fault !== undefined && { fault: driver.fault }),
-        server: `${server.name} ${server.version}`,
-        platform,
-      });
+      const chronicle = new Chronicle({ ...headingOf(each), server: `${server.name} ${server.version}` });
       await tellStory(endpoint(), each, each, chronicle);
     });
 

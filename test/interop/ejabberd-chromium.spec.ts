@@ -1,8 +1,7 @@
 import { jest } from '@jest/globals';
-import { describeClients, everywhere, sparingly } from './clients.js';
-import { converse } from './drivers/converse.js';
-import { stropheInChromium } from './drivers/strophe-chromium.js';
+import { IN_CHROMIUM } from './cast.js';
+import { describeClients } from './clients.js';
 
 jest.setTimeout(120_000);
 
-describeClients('ejabberd behind STARTTLS', [...everywhere(stropheInChromium), ...sparingly(converse)]);
+describeClients('ejabberd behind STARTTLS', IN_CHROMIUM);

@@ -1,8 +1,7 @@
 import { jest } from '@jest/globals';
-import { describeClients, everywhere, sparingly } from './clients.js';
-import { converse } from './drivers/converse.js';
-import { stropheInChromium } from './drivers/strophe-chromium.js';
+import { IN_CHROMIUM } from './cast.js';
+import { describeClients } from './clients.js';
 
 jest.setTimeout(120_000);
 
-describeClients('the embedded server', [...everywhere(stropheInChromium), ...sparingly(converse)]);
+describeClients('the embedded server', IN_CHROMIUM);

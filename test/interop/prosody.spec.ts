@@ -1,9 +1,7 @@
 import { jest } from '@jest/globals';
-import { describeClients, everywhere } from './clients.js';
-import { stanza } from './drivers/stanza.js';
-import { strophe } from './drivers/strophe.js';
-import { xmppjs } from './drivers/xmppjs.js';
+import { IN_NODE } from './cast.js';
+import { describeClients } from './clients.js';
 
 jest.setTimeout(120_000);
 
-describeClients('Prosody behind STARTTLS', [strophe, stanza, xmppjs].flatMap(everywhere));
+describeClients('Prosody behind STARTTLS', IN_NODE);

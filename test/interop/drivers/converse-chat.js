@@ -56,13 +56,11 @@ globalThis.newChat = (listener) => {
         discover_connection_methods: false,
         assets_path: '/',
         allow_non_roster_messaging: true,
-        // It draws the whole conversation again for each message.
-        prune_messages_above: 20,
         i18n: 'en',
         loglevel: 'warn',
         play_sounds: false,
         show_desktop_notifications: false,
-        view_mode: 'overlayed',
+        view_mode: 'fullscreen',
         whitelisted_plugins: ['story'],
       });
       const jid = await bound;
@@ -86,7 +84,8 @@ globalThis.newChat = (listener) => {
       api.send(presence);
     },
     async sendMessages(to, bodies) {
-      const chat = await api.chats.open(to.split('/')[0]);
+      // In the background: to draw a thousand messages would take it most of a minute.
+      const chat = await api.chats.get(to.split('/')[0], { hidden: true }, true);
       for (const body of bodies) await chat.sendMessage({ body });
     },
     async recover() {

@@ -76,8 +76,8 @@ export interface Driver {
   readonly transports: readonly Transport[];
   /** How many messages it may be told to send in one go; as many as one likes unless given. */
   readonly burst?: number;
-  /** What goes wrong in the story by a fault of its own, in a sentence with its evidence. */
-  readonly fault?: string;
+  /** What goes wrong by a fault of its own, in a sentence with its evidence; docs/INTEROP.md shows it. */
+  readonly faults?: Readonly<Partial<Record<Transport, string>>>;
   /**
    * Logs in, binds and asks for nothing more.
    * @throws Error when the login fails, with what the library says of it.

@@ -14,10 +14,12 @@ export const xmppjs: Driver = {
   version: packageVersion('@xmpp/client'),
   host: 'Node',
   transports: ['websocket'],
-  fault:
-    'does not count the answers to its own requests in stream management (the part that takes answers, ' +
-    '`@xmpp/iq/caller.js`, comes before the part that counts and does not pass them on), so that at a resumption the ' +
-    'server must send as many of the last stanzas again',
+  faults: {
+    websocket:
+      'does not count the answers to its own requests in stream management (`@xmpp/iq/caller.js`, which takes answers, comes ' +
+      'before the part that counts, and does not pass them on), against XEP-0198, section 4: at a resumption the server must ' +
+      'send as many of the last stanzas again',
+  },
   connect,
 };
 
