@@ -1,6 +1,7 @@
 import { EmbeddedUpstream, XmppEvents, type Clock } from 'nestjs-xmpp';
 import { startApp, type TestApp } from '../support/app.js';
 import { startGateway, type Gateway } from '../support/gateway.js';
+import { startSample } from '../support/sample.js';
 import { openStream, TRANSPORTS, type WebClient, type WebTransport } from '../support/web-client.js';
 
 const USERS = { alice: 'wonderland', bob: 'builder' };
@@ -146,19 +147,43 @@ describe.each(TRANSPORTS)('a stream over %s that is cut in a flood', (transport)
   });
 });
 
-describe('a gateway that is restarted in a flood', () => {
+/** A gateway that somebody ends while others talk through it. */
+interface Front extends Endpoints {
+  end(): Promise<void>;
+}
+
+/** Ends as an app does, and as a process that is told to. */
+const KINDS: readonly [name: string, start: (upstream: string) => Promise<Front>][] = [
+  [
+    'an app that closes',
+    async (upstream) => {
+      const app = await startApp({ options: { domains: ['example.org'], upstream } });
+      return { wsUrl: app.wsUrl, boshUrl: app.boshUrl, end: () => app.close() };
+    },
+  ],
+  [
+    'a process that gets SIGTERM',
+    async (upstream) => {
+      const sample = await startSample({ XMPP_DOMAINS: 'example.org', XMPP_UPSTREAM: upstream });
+      const end = async () => expect((await sample.stop('SIGTERM')).code).toBe(0);
+      return { wsUrl: sample.wsUrl, boshUrl: sample.boshUrl, end };
+    },
+  ],
+];
+
+describe.each(KINDS)('%s in a flood', (_name, start) => {
   let behind: TestApp;
-  const fronts: TestApp[] = [];
+  const fronts: Front[] = [];
   const front = async () => {
-    const app = await startApp({ options: { domains: ['example.org'], upstream: behind.wsUrl } });
-    fronts.push(app);
-    return app;
+    const started = await start(behind.wsUrl);
+    fronts.push(started);
+    return started;
   };
   beforeEach(async () => {
     behind = await startApp({ options: { domains: ['example.org'], upstream: server() } });
   });
   afterEach(async () => {
-    for (const app of fronts.splice(0)) await app.close();
+    for (const started of fronts.splice(0)) await started.end();
     await behind.close();
   });
 
@@ -173,7 +198,7 @@ describe('a gateway that is restarted in a flood', () => {
       alice.message('bob', String(i));
     }
     await alice.read(COUNT / 6);
-    await fronts.pop()!.close();
+    await fronts.pop()!.end();
     for (let i = COUNT / 2; i < COUNT; i++) bob.message('alice', String(i));
     await alice.resume('websocket', await front());
     for (let i = COUNT / 2; i < COUNT; i++) alice.message('bob', String(i));
