@@ -95,7 +95,7 @@ export class WebSocketClient implements Client {
     this.address = peer.address;
     this.port = peer.port;
     this.secure = peer.secure;
-    this.writer = new FrameWriter(raw);
+    this.writer = new FrameWriter(raw, context.options.limits.maxBufferedBytes, () => this.session?.drained());
     this.timer = new Timeout(context.clock, () => this.onTimer());
     this.openTimer = new Timeout(context.clock, () => this.answerOpen({}));
     this.timer.start(context.options.websocket.openTimeout * 1000);
@@ -109,7 +109,6 @@ export class WebSocketClient implements Client {
     });
     socket.on('pong', () => (this.heard = true));
     socket.on('close', () => this.onSocketClose());
-    raw.on('drain', () => this.session?.drained());
   }
 
   // The session's side.
@@ -120,8 +119,7 @@ export class WebSocketClient implements Client {
 
   onStanza(stanza: Stanza): boolean {
     if (this.awaitsOpen) this.answerOpen({});
-    this.writer.write(stanza);
-    return this.writer.buffered <= this.context.options.limits.maxBufferedBytes;
+    return this.writer.write(stanza);
   }
 
   onDrain(): void {

@@ -14,22 +14,32 @@ export class FrameWriter {
   private batchBytes = 0;
   private scheduled = false;
   private ended = false;
+  /** More waits than may, and whoever writes was told so. */
+  private full = false;
 
-  constructor(private readonly socket: Duplex) {}
+  constructor(
+    private readonly socket: Duplex,
+    /** Bytes that may wait for the peer. */
+    private readonly limit: number,
+    /** What waited when {@link write} returned false has left. */
+    private readonly onDrained: () => void,
+  ) {}
 
-  /** Bytes that the peer has not taken yet. */
-  get buffered(): number {
-    return this.socket.writableLength + this.batchBytes;
-  }
-
-  write(message: Stanza | Buffer): void {
-    if (this.ended) return;
+  /**
+   * Takes a message in any case.
+   * @returns false when more than the limit waits
+   */
+  write(message: Stanza | Buffer): boolean {
+    if (this.ended) return true;
     this.batch.push(message);
     this.batchBytes += headerLength(message.byteLength) + message.byteLength;
     if (!this.scheduled) {
       this.scheduled = true;
       process.nextTick(flush, this);
     }
+    if (this.socket.writableLength + this.batchBytes <= this.limit) return true;
+    this.full = true;
+    return false;
   }
 
   /** Hands over what waits; nothing follows. */
@@ -46,6 +56,8 @@ export class FrameWriter {
     this.batch = [];
     this.batchBytes = 0;
     if (!socket.writable) return;
+    // Not the socket's own 'drain': that one knows another limit.
+    const written = this.full ? this.written : undefined;
     if (batchBytes <= COPY_LIMIT) {
       const bytes = Buffer.allocUnsafe(batchBytes);
       let at = 0;
@@ -54,7 +66,7 @@ export class FrameWriter {
         if (Buffer.isBuffer(message)) at += message.copy(bytes, at);
         else at = message.writeTo(bytes, at);
       }
-      socket.write(bytes);
+      socket.write(bytes, written);
       return;
     }
     const chunks: Buffer[] = [];
@@ -66,9 +78,17 @@ export class FrameWriter {
       else message.pushTo(chunks);
     }
     socket.cork();
+    const last = chunks.pop()!;
     for (const chunk of chunks) socket.write(chunk);
+    socket.write(last, written);
     socket.uncork();
   }
+
+  private readonly written = (): void => {
+    if (!this.full) return;
+    this.full = false;
+    this.onDrained();
+  };
 }
 
 function flush(writer: FrameWriter): void {

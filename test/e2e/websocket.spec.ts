@@ -512,8 +512,8 @@ describe.each(PLATFORMS)('the WebSocket gateway on %s', (platform) => {
   });
 
   describe('backpressure', () => {
-    it('limits.maxBufferedBytes: a client that does not read pauses its upstream, and gets everything in the end', async () => {
-      await start({ limits: { maxBufferedBytes: 65_536 } });
+    it.each([1024, 65_536])('limits.maxBufferedBytes %i: a client that does not read pauses its upstream, and gets everything in the end', async (maxBufferedBytes) => {
+      await start({ limits: { maxBufferedBytes } });
       const { client, stream } = await pair();
       client.socket.pause();
       const big = (i: number) => `<message xmlns='jabber:client' id='${i}'><body>${'x'.repeat(100_000)}</body></message>`;
@@ -525,6 +525,16 @@ describe.each(PLATFORMS)('the WebSocket gateway on %s', (platform) => {
       client.socket.resume();
       for (let i = 0; i < sent; i++) expect(await client.next()).toBe(big(i));
       for (;;) if ((await stream.seen.take()) === 'resume') break;
+      client.socket.close();
+    });
+
+    it('limits.maxBufferedBytes: a burst beyond it that the network takes at once does not pause the upstream for ever', async () => {
+      await start({ limits: { maxBufferedBytes: 1024 } });
+      const { client, stream } = await pair();
+      const burst = Array.from({ length: 40 }, (_, i) => message(String(i)));
+      for (const each of burst) stream.push(each);
+      for (const each of burst) expect(await client.next()).toBe(each);
+      expect(await stream.seen.take((seen) => seen === 'resume')).toBe('resume');
       client.socket.close();
     });
 
