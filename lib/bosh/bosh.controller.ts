@@ -1,14 +1,12 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { All, Controller, Inject, Req, Res, VERSION_NEUTRAL, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { rawRequest, takeResponse, type HostRequest, type HostResponse } from '../http/index.js';
 import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
 import { BoshEndpoint } from './bosh.endpoint.js';
 
 /** Known to nobody, so that no body parser of the host takes a request's body away. */
 const OPAQUE = 'application/vnd.xmpp-bosh';
-
-/** A request or an answer of Express, which is that of Node, or of Fastify, which wraps it. */
-type Wrapped<T> = T & { readonly raw?: T; hijack?(): void };
 
 /** What we need of a Fastify instance; the package may not be there. */
 interface FastifyLike {
@@ -46,9 +44,8 @@ export class BoshController implements OnModuleInit {
   }
 
   @All()
-  serve(@Req() request: Wrapped<IncomingMessage>, @Res() response: Wrapped<ServerResponse>): void {
-    response.hijack?.(); // Fastify: the answer is ours
-    this.endpoint.handle(request.raw ?? request, response.raw ?? response);
+  serve(@Req() request: HostRequest, @Res() response: HostResponse): void {
+    this.endpoint.handle(rawRequest(request), takeResponse(response));
   }
 
   private takeBeforeRouter(server: Server): void {

@@ -1,10 +1,7 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Controller, Get, Inject, Req, Res, VERSION_NEUTRAL } from '@nestjs/common';
+import { rawRequest, takeResponse, type HostRequest, type HostResponse } from '../http/index.js';
 import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
 import { jrd, links, xrd } from './host-meta.js';
-
-type RawRequest = IncomingMessage & { raw?: IncomingMessage };
-type RawResponse = ServerResponse & { raw?: ServerResponse; hijack?: () => void };
 
 /** Discovery of the endpoints (RFC 6415, XEP-0156). */
 @Controller({ path: '.well-known', version: VERSION_NEUTRAL })
@@ -13,21 +10,20 @@ export class HostMetaController {
 
   /** XRD; JRD for those who accept nothing else. */
   @Get('host-meta')
-  hostMeta(@Req() request: RawRequest, @Res() response: RawResponse): void {
+  hostMeta(@Req() request: HostRequest, @Res() response: HostResponse): void {
     const accept = request.headers.accept ?? '';
     const json = /application\/json/i.test(accept) && !/xml|\*\/\*/i.test(accept);
     this.answer(request, response, json);
   }
 
   @Get('host-meta.json')
-  hostMetaJson(@Req() request: RawRequest, @Res() response: RawResponse): void {
+  hostMetaJson(@Req() request: HostRequest, @Res() response: HostResponse): void {
     this.answer(request, response, true);
   }
 
-  private answer(request: RawRequest, reply: RawResponse, json: boolean): void {
-    reply.hijack?.(); // Fastify: the reply is ours
-    const response = reply.raw ?? reply;
-    const found = links(request.raw ?? request, this.options);
+  private answer(request: HostRequest, reply: HostResponse, json: boolean): void {
+    const response = takeResponse(reply);
+    const found = links(rawRequest(request), this.options);
     const body = Buffer.from(json ? jrd(found, this.options) : xrd(found));
     // Web clients of any origin may read these two files (XEP-0156, section 3), and no others.
     response.setHeader('Access-Control-Allow-Origin', '*');

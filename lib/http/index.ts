@@ -1,2 +1,3 @@
 export { Origins } from './origins.js';
 export { peerOf, type Peer } from './peer.js';
+export { rawRequest, takeResponse, type HostRequest, type HostResponse } from './raw.js';

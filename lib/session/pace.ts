@@ -43,31 +43,30 @@ export class Pace {
 
   /**
    * Counts a stanza.
-   * @returns whether the client has to rest from now on
+   * @returns the limit for which the client has to rest from now on; undefined where there is none, or it rests already
    */
-  count(bytes: number): boolean {
-    const { limits } = this;
+  count(bytes: number): keyof PaceLimits | undefined {
+    const { stanzasPerSecond, bytesPerSecond } = this.limits;
     const now = this.clock.now();
     const seconds = (now - this.at) / 1000;
     this.at = now;
-    let owed = 0;
-    if (limits.stanzasPerSecond > 0) {
-      const { stanzasPerSecond: rate } = limits;
-      this.stanzas = Math.min(rate * BURST, this.stanzas + seconds * rate) - 1;
-      owed = Math.max(owed, -this.stanzas / rate);
-    }
-    if (limits.bytesPerSecond > 0) {
-      const { bytesPerSecond: rate } = limits;
-      this.bytes = Math.min(rate * BURST, this.bytes + seconds * rate) - bytes;
-      owed = Math.max(owed, -this.bytes / rate);
-    }
-    if (owed <= 0) return false;
-    const begins = !this.rest.running;
+    this.stanzas = refill(this.stanzas, stanzasPerSecond, seconds) - 1;
+    this.bytes = refill(this.bytes, bytesPerSecond, seconds) - bytes;
+    const stanzasOwed = stanzasPerSecond > 0 ? -this.stanzas / stanzasPerSecond : 0;
+    const bytesOwed = bytesPerSecond > 0 ? -this.bytes / bytesPerSecond : 0;
+    const owed = Math.max(stanzasOwed, bytesOwed);
+    if (owed <= 0) return undefined;
+    const rested = this.rest.running;
     this.rest.start(owed * 1000);
-    return begins;
+    if (rested) return undefined;
+    return stanzasOwed >= bytesOwed ? 'stanzasPerSecond' : 'bytesPerSecond';
   }
 
   stop(): void {
     this.rest.stop();
   }
+}
+
+function refill(tokens: number, rate: number, seconds: number): number {
+  return Math.min(rate * BURST, tokens + seconds * rate);
 }

@@ -153,9 +153,8 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
     const taken = this.stream.send(stanza);
     if (!this.pace) return taken;
     this.blocked = !taken;
-    if (this.pace.count(stanza.byteLength)) {
-      this.context.events.emit('limit.hit', { limit: 'limits.stanzasPerSecond', address: this.address });
-    }
+    const limit = this.pace.count(stanza.byteLength);
+    if (limit) this.context.events.emit('limit.hit', { limit: `limits.${limit}`, address: this.address });
     return taken && !this.pace.resting;
   }
 

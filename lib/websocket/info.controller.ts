@@ -1,7 +1,5 @@
-import type { ServerResponse } from 'node:http';
 import { Controller, Get, Inject, Req, Res, VERSION_NEUTRAL } from '@nestjs/common';
-import type { IncomingMessage } from 'node:http';
-import { Origins } from '../http/index.js';
+import { Origins, rawRequest, takeResponse, type HostRequest, type HostResponse } from '../http/index.js';
 import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
 
 const TEXT = Buffer.from('XMPP over WebSocket (RFC 7395): connect with the subprotocol xmpp\n');
@@ -20,13 +18,9 @@ export class WebSocketInfoController {
   }
 
   @Get()
-  info(
-    @Req() request: IncomingMessage & { raw?: IncomingMessage },
-    @Res() reply: ServerResponse & { raw?: ServerResponse; hijack?: () => void },
-  ): void {
-    reply.hijack?.(); // Fastify: the reply is ours
-    const response = reply.raw ?? reply;
-    this.origins.setHeaders(request.raw ?? request, response);
+  info(@Req() request: HostRequest, @Res() reply: HostResponse): void {
+    const response = takeResponse(reply);
+    this.origins.setHeaders(rawRequest(request), response);
     response.writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': TEXT.length, 'Cache-Control': 'no-store' });
     response.end(TEXT);
   }
