@@ -447,9 +447,7 @@ export class BoshClient implements Client, ExchangeOwner {
 
   private put({ rid, hash, exchange }: HeldRequest, body: Buffer, stanzas: readonly Stanza[], status: number): void {
     const at = this.context.clock.now();
-    // Clients that acknowledge put answers in order; of others some take the one first that is unpacked first.
-    const packs = this.granted.acks || this.granted.requests === 1;
-    const response: StoredResponse = { rid, hash, at, body, status, stanzas, packs, repeats: 0, exchange: undefined };
+    const response: StoredResponse = { rid, hash, at, body, status, stanzas, repeats: 0, exchange: undefined };
     this.outbox.stored.add(response);
     exchange?.deliver(response, this.granted.contentType);
   }

@@ -25,8 +25,6 @@ export interface StoredResponse {
   repeats: number;
   /** What it carries, until all of it has left. */
   stanzas: readonly Stanza[];
-  /** It may be packed: see {@link Exchange.send}. */
-  readonly packs?: boolean;
   /** The request that it leaves by, until it has left. */
   exchange: Exchange | undefined;
 }
@@ -73,26 +71,18 @@ export class Exchange {
   deliver(response: StoredResponse, type: string): void {
     this.response = response;
     response.exchange = this;
-    this.send(response.body, type, response.status, undefined, response.packs);
+    this.send(response.body, type, response.status);
   }
 
   /**
    * Answers, once. Harmless when the client is gone.
    * @param type `Content-Type` of the session
-   * @param packs a large one may be packed: not where a client that takes answers as they are unpacked, and
-   * not in the order of its requests, could have a second one on its way
    */
-  send(
-    body: Buffer,
-    type: string = XML_TYPE,
-    status = 200,
-    extra?: Readonly<Record<string, string>>,
-    packs = false,
-  ): void {
+  send(body: Buffer, type: string = XML_TYPE, status = 200, extra?: Readonly<Record<string, string>>): void {
     if (this.answered) return;
     this.answered = true;
     if (this.gone) return;
-    if (packs && body.length >= COMPRESS_FROM && acceptsGzip(this.request)) {
+    if (body.length >= COMPRESS_FROM && acceptsGzip(this.request)) {
       // In one step, for answers leave in the order of their requests. The fastest level is hardly slower than copying.
       body = gzipSync(body, { level: constants.Z_BEST_SPEED });
       extra = { ...extra, 'Content-Encoding': 'gzip' };

@@ -93,14 +93,9 @@ describe.each(BOSH_MODES)('BOSH over HTTP, on %s behind the %s', (platform, ingr
     expect([answer.status, answer.condition]).toEqual([413, 'policy-violation']);
   });
 
-  it.each([
-    ['that acknowledges', { ack: 1 }, 'gzip'],
-    ['that has one request at a time', { hold: 0 }, 'gzip'],
-    ['that may take answers as they come', {}, undefined],
-  ])('B3: packs large answers for a client %s, if it accepts gzip, and no others', async (_name, attributes, encoding) => {
+  it('B3: packs large answers for a client that accepts gzip, and no others', async () => {
     await start();
-    const { session, stream } = await bosh.pair({ ...attributes });
-    if ('hold' in attributes) await session.send();
+    const { session, stream } = await bosh.pair();
     const large = message(1).replace('<body>x', `<body>${'x'.repeat(10_000)}`);
     const get = async (accept: Record<string, string>, xml: string) => {
       const pending = bosh.http.post(session.text(++session.rid, presence(session.rid)), accept);
@@ -109,8 +104,8 @@ describe.each(BOSH_MODES)('BOSH over HTTP, on %s behind the %s', (platform, ingr
       return pending;
     };
     const packed = await get({ 'Accept-Encoding': 'br, gzip' }, large);
-    expect(packed.headers['content-encoding']).toBe(encoding);
-    if (encoding) expect(packed.headers['vary']).toContain('Accept-Encoding');
+    expect(packed.headers['content-encoding']).toBe('gzip');
+    expect(packed.headers['vary']).toContain('Accept-Encoding');
     expect(packed.body).toContain('x'.repeat(10_000));
     expect((await get({ 'Accept-Encoding': 'gzip;q=0' }, large)).headers['content-encoding']).toBeUndefined();
     expect((await get({}, large)).headers['content-encoding']).toBeUndefined();
