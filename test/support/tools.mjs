@@ -6,6 +6,9 @@ export const TOOLS = [
   { package: 'openssl', commands: ['openssl'] },
   { package: 'prosody', commands: ['prosody'] },
   { package: 'ejabberd', commands: ['ejabberdctl'] },
+  { package: 'redis-server', commands: ['redis-server'] },
+  { package: 'nginx', commands: ['nginx'] },
+  { package: 'haproxy', commands: ['haproxy'] },
   { package: 'chromium', commands: ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'] },
 ];
 
