@@ -4,6 +4,7 @@ import { sharedResult, type Sharing } from '../shared/index.js';
 import type { StreamHeader } from '../upstream/upstream.js';
 import { NS, type Stanza } from '../xml/index.js';
 import type { ResolvedOptions } from '../xmpp.options.js';
+import { AnswerOrder } from './answer-order.js';
 import { attribute, ERROR_BODY, writeBody, writeTermination, type RequestBody } from './body.js';
 import { statusOf, streamConditionOf, terminationOf, type BoshCondition, type Termination } from './conditions.js';
 import { creationAttributes, type Grant } from './creation.js';
@@ -51,6 +52,7 @@ export class BoshClient implements Client, ExchangeOwner {
   private readonly window: RidWindow<HeldRequest>;
   private readonly held = new HeldRequests();
   private readonly outbox: Outbox;
+  private readonly order: AnswerOrder;
   private readonly keys: KeySequence | undefined;
   private readonly overactivity: Overactivity;
   private readonly waitTimeout: Timeout;
@@ -96,6 +98,7 @@ export class BoshClient implements Client, ExchangeOwner {
     this.outbox = new Outbox(new StoredResponses(granted.requests, granted.acks), limits.maxBufferedBytes, () => {
       if (this.state !== 'over') this.session.drained();
     });
+    this.order = new AnswerOrder(granted.requests, clock, () => this.schedule());
     this.keys = granted.newKey === undefined ? undefined : new KeySequence(granted.newKey);
     this.overactivity = new Overactivity(granted.requests, bosh.polling * 1000, bosh.overactivity === 'strict');
     this.wait = (granted.wait || bosh.wait) * 1000 - EARLY;
@@ -184,6 +187,7 @@ export class BoshClient implements Client, ExchangeOwner {
     this.connections--;
     this.outbox.settle(exchange, flushed);
     if (this.state === 'over') return;
+    if (exchange.response) this.order.left(exchange.response.rid);
     if (!exchange.answered) {
       const entry = this.held.of(exchange) ?? this.window.waiting().find((parked) => parked.exchange === exchange);
       if (entry) entry.exchange = undefined;
@@ -230,8 +234,9 @@ export class BoshClient implements Client, ExchangeOwner {
     }
     const pause = maxpause > 0 ? body.pause : undefined;
     if (pause !== undefined && pause > maxpause) return this.violate(exchange, 'policy-violation', 'pause too long');
-    this.held.push(entry);
     const empty = body.stanzas.length === 0 && !body.restart && !body.terminate && pause === undefined;
+    this.order.came(entry.rid, exchange?.connection, empty && this.held.length === 0);
+    this.held.push(entry);
     if (!this.isModest(empty)) return this.violate(exchange, 'policy-violation', 'requests come too fast');
     if (this.granted.acks) this.acknowledge(entry, body.ack);
     if (body.shared?.newKey !== undefined && !this.rekey(entry, body.shared.newKey)) return;
@@ -277,6 +282,7 @@ export class BoshClient implements Client, ExchangeOwner {
     const { rid } = entry;
     // Without the attribute the client has all answers; the last ones stay, in case that it only says so.
     this.outbox.acknowledge(ack === undefined || ack >= rid ? rid - 1 - this.granted.requests : ack);
+    this.order.acknowledged(ack ?? rid - 1);
     if (ack === undefined || ack >= rid - 1) return;
     const missing = this.outbox.stored.get(ack + 1);
     if (!missing || missing.exchange) return;
@@ -388,7 +394,7 @@ export class BoshClient implements Client, ExchangeOwner {
     if (this.state === 'over' || (this.state === 'creating' && !this.ready)) return;
     while (!this.outbox.isEmpty) {
       const next = this.held.oldestLive;
-      if (!next || next.silent) break;
+      if (!next || next.silent || !this.order.isCertain) break;
       this.answer(next, this.outbox.take());
     }
     for (let oldest = this.held.oldest; oldest && this.isDue(oldest); oldest = this.held.oldest) {
@@ -436,6 +442,8 @@ export class BoshClient implements Client, ExchangeOwner {
       this.authid = undefined;
     }
     this.answeredEmpty = stanzas.length === 0;
+    // Whoever made the session has no sid for another request before it has this answer.
+    if (!this.answeredEmpty && rid !== this.granted.rid) this.order.gave(rid, entry.exchange?.connection);
     this.put(entry, writeBody(attributes, stanzas), stanzas, 200);
   }
 
@@ -520,6 +528,7 @@ export class BoshClient implements Client, ExchangeOwner {
     this.waitTimeout.stop();
     this.inactivityTimeout.stop();
     this.slowTimeout.stop();
+    this.order.stop();
     this.place.release();
   }
 

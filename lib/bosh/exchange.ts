@@ -67,6 +67,11 @@ export class Exchange {
     return !this.gone && !this.answered;
   }
 
+  /** What carries one answer after the other: the connection, unless it carries several at once (HTTP/2). */
+  get connection(): object | undefined {
+    return this.request.httpVersionMajor === 1 ? this.request.socket : undefined;
+  }
+
   /** Gives an answer that is kept, or gives it again. */
   deliver(response: StoredResponse, type: string): void {
     this.response = response;

@@ -50,6 +50,26 @@ describe.each(BOSH_MODES)('a BOSH session, on %s behind the %s', (platform, ingr
       expect(payload).toBe(message(1) + message(2) + message(3));
     });
 
+    it('B13, B15: keeps stanzas back while those of the answer before may still be on their way', async () => {
+      await start({ bosh: { hold: 2 } });
+      const { session, stream } = await bosh.pair({ hold: 2 });
+      const first = await bosh.held(session, stream);
+      const second = await bosh.held(session, stream);
+      stream.push(message(1));
+      expect((await first.answer).payload).toBe(message(1));
+      stream.push(message(2));
+      expect(await isPending(second.answer)).toBe(true);
+      bosh.clock.tick(100);
+      expect((await second.answer).payload).toBe(message(2));
+      // By asking for more the client says that it has all.
+      const third = session.send();
+      stream.push(message(3));
+      expect((await third).payload).toBe(message(3));
+      const fourth = session.send();
+      stream.push(message(4));
+      expect((await fourth).payload).toBe(message(4));
+    });
+
     it('B15: keeps stanzas for the next request when none is held', async () => {
       await start();
       const { session, stream } = await bosh.pair();

@@ -143,6 +143,7 @@ describe('XEP-0124 and XEP-0206 to the letter', () => {
       await stream.seen.take((seen) => seen.includes('-2-'));
       stream.push(big);
       for (let i = 0; i < 5; i++) await new Promise(setImmediate); // it goes to 1001
+      bosh.clock.tick(2000); // nothing waits for it for ever
       push(stream, 1);
       expect((await second).payload).toContain(`id='s1'`);
       const third = session.again(1003, presence('-3-'));
