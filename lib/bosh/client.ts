@@ -37,8 +37,6 @@ const EARLY = 100;
 const PATIENCE = 1000;
 /** Longest that the first answer waits for the stream's features; milliseconds. */
 const FEATURES_WAIT = 10_000;
-/** A response that the client has not got after so many milliseconds is reported to it (XEP-0124, section 9.2). */
-const REPORT_AFTER = 500;
 const NOTHING: readonly Stanza[] = [];
 
 /**
@@ -284,11 +282,9 @@ export class BoshClient implements Client, ExchangeOwner {
     this.outbox.acknowledge(ack === undefined || ack >= rid ? rid - 1 - this.granted.requests : ack);
     this.order.acknowledged(ack ?? rid - 1);
     if (ack === undefined || ack >= rid - 1) return;
-    const missing = this.outbox.stored.get(ack + 1);
-    if (!missing || missing.exchange) return;
-    const time = Math.round(this.context.clock.now() - missing.at);
-    if (time < REPORT_AFTER) return;
-    entry.attributes += attribute('report', missing.rid) + attribute('time', time);
+    const time = this.outbox.stored.overdue(ack + 1, this.context.clock.now());
+    if (time === undefined) return;
+    entry.attributes += attribute('report', ack + 1) + attribute('time', time);
     this.answerUpTo = rid;
   }
 

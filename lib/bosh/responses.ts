@@ -4,6 +4,8 @@ import type { Exchange, StoredResponse } from './exchange.js';
 
 /** How often one answer is given again before that is abuse. */
 export const MAX_REPEATS = 10;
+/** A response that the client has not got after so many milliseconds is reported to it (XEP-0124, section 9.2). */
+const REPORT_AFTER = 500;
 /** Answers kept for a client that acknowledges but does not say so. */
 const MAX_UNACKNOWLEDGED = 16;
 
@@ -35,6 +37,14 @@ export class StoredResponses {
 
   get(rid: number): StoredResponse | undefined {
     return this.entries.find((entry) => entry.rid === rid);
+  }
+
+  /** Milliseconds since an answer has left that the client should have by now. */
+  overdue(rid: number, now: number): number | undefined {
+    const entry = this.get(rid);
+    if (!entry || entry.exchange) return undefined;
+    const time = Math.round(now - entry.at);
+    return time < REPORT_AFTER ? undefined : time;
   }
 
   /**
