@@ -14,6 +14,7 @@ export {
   XmppEvents,
   XmppSessionService,
   type Destinations,
+  type Ending,
   type EndReason,
   type PrebindFailure,
   type PrebindOptions,

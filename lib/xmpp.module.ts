@@ -14,7 +14,7 @@ import { Clock, SystemClock } from './clock.js';
 import { HostMetaController } from './discovery/index.js';
 import { XmppHealth, XmppMetrics } from './observability/index.js';
 import { Prebinding } from './prebind/index.js';
-import { XmppEvents, XmppSessionService } from './session/index.js';
+import { SessionRegistry, XmppEvents, XmppSessionService } from './session/index.js';
 import { Sharing, XmppSharedKeyService } from './shared/index.js';
 import { Upstreams } from './upstream/upstreams.js';
 import { loadStandardAdapter, STANDARD_ADAPTER, WebSocketInfoController, XmppGateway } from './websocket/index.js';
@@ -52,6 +52,7 @@ const CLIENT_GRACE = 1500;
     },
     { provide: STANDARD_ADAPTER, useFactory: loadStandardAdapter },
     Upstreams,
+    SessionRegistry,
     XmppSessionService,
     Sharing,
     XmppSharedKeyService,
@@ -69,7 +70,7 @@ export class XmppModule
   constructor(
     private readonly config: ApplicationConfig,
     @Inject(XMPP_OPTIONS) private readonly options: ResolvedOptions,
-    private readonly sessions: XmppSessionService,
+    private readonly sessions: SessionRegistry,
     private readonly gateway: XmppGateway,
     private readonly bosh: BoshEndpoint,
     private readonly clock: Clock,

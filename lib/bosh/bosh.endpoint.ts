@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Clock, Timeout } from '../clock.js';
 import { Origins, peerOf } from '../http/index.js';
-import { SessionRefused, XmppSessionService, type Place, type Session } from '../session/index.js';
+import { SessionRefused, SessionRegistry, type Place, type Session } from '../session/index.js';
 import { Sharing } from '../shared/index.js';
 import { DEFAULT_LIMITS, Scanner, type Stanza } from '../xml/index.js';
 import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
@@ -42,7 +42,7 @@ export class BoshEndpoint {
   constructor(
     @Inject(XMPP_OPTIONS) private readonly options: ResolvedOptions,
     private readonly clock: Clock,
-    private readonly sessions: XmppSessionService,
+    private readonly sessions: SessionRegistry,
     sharing: Sharing,
   ) {
     this.bosh = new BoshSessions(sessions, sharing, options, clock);

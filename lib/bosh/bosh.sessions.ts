@@ -7,7 +7,7 @@ import {
   type ClientSession,
   type Place,
   type Session,
-  type XmppSessionService,
+  type SessionRegistry,
 } from '../session/index.js';
 import type { Sharing } from '../shared/index.js';
 import type { Stanza } from '../xml/index.js';
@@ -38,7 +38,7 @@ export class BoshSessions implements ClientContext {
   private scheduled: BoshClient[] = [];
 
   constructor(
-    private readonly sessions: XmppSessionService,
+    private readonly sessions: SessionRegistry,
     readonly sharing: Sharing,
     readonly options: ResolvedOptions,
     readonly clock: Clock,

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { XmppSessionService } from '../session/index.js';
+import { SessionRegistry } from '../session/index.js';
 import { Upstreams } from '../upstream/upstreams.js';
 import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
 
@@ -29,7 +29,7 @@ export class XmppHealth {
 
   constructor(
     @Inject(XMPP_OPTIONS) private readonly options: ResolvedOptions,
-    private readonly sessions: XmppSessionService,
+    private readonly sessions: SessionRegistry,
     private readonly upstreams: Upstreams,
   ) {}
 

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Registry } from 'prom-client';
-import { XmppEvents, XmppSessionService, type Transport } from '../session/index.js';
+import { XmppEvents, SessionRegistry, type Transport } from '../session/index.js';
 
 /**
  * Prometheus metrics of this process. `prom-client` is an optional peer: it is loaded when the
@@ -20,7 +20,7 @@ export class XmppMetrics {
   private registry: Promise<Registry> | undefined;
 
   constructor(
-    private readonly sessions: XmppSessionService,
+    private readonly sessions: SessionRegistry,
     events: XmppEvents,
   ) {
     events.on('session.opened', ({ session }) => increment(this.opened, session.transport));

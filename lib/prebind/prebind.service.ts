@@ -4,7 +4,7 @@ import { Clock } from '../clock.js';
 import {
   PrebindError,
   SessionRefused,
-  XmppSessionService,
+  SessionRegistry,
   type ClientSession,
   type Place,
   type Prebinder,
@@ -31,7 +31,7 @@ export class Prebinding implements Prebinder {
   private readonly places = new Map<XmppSession, Place>();
 
   constructor(
-    private readonly sessions: XmppSessionService,
+    private readonly sessions: SessionRegistry,
     private readonly bosh: BoshEndpoint,
     private readonly sharing: Sharing,
     private readonly keys: XmppSharedKeyService,
@@ -39,7 +39,7 @@ export class Prebinding implements Prebinder {
     @Inject(XMPP_OPTIONS) private readonly options: ResolvedOptions,
     @Optional() @Inject(XMPP_CREDENTIALS) private readonly credentials?: XmppCredentials,
   ) {
-    sessions.registerPrebinder(this);
+    sessions.prebinder = this;
     const giveBack = ({ session }: { session: XmppSession }): void => {
       this.places.get(session)?.release();
       this.places.delete(session);

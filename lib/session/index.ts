@@ -11,4 +11,5 @@ export {
   type PreboundShared,
 } from './prebind.js';
 export { Session, type Traffic, type XmppSession } from './session.js';
-export { unguessable, XmppSessionService, type Destinations } from './session.service.js';
+export { SessionRegistry, unguessable, type Destinations, type Ending } from './registry.js';
+export { XmppSessionService } from './session.service.js';

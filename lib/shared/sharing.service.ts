@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import { Clock } from '../clock.js';
 import {
   XmppEvents,
-  XmppSessionService,
+  SessionRegistry,
   type Client,
   type ClientSession,
   type SharedRefusal,
@@ -32,7 +32,7 @@ export class Sharing {
     @Inject(XMPP_OPTIONS) private readonly options: ResolvedOptions,
     clock: Clock,
     private readonly events: XmppEvents,
-    sessions: XmppSessionService,
+    sessions: SessionRegistry,
     @Optional() @Inject(SHARED_KEY_STORE) private readonly store: SharedKeyStore = new LocalKeyStore(),
     @Optional() @Inject(XMPP_SHARED_GUARD) private readonly guard: XmppSharedGuard = {},
   ) {
@@ -65,7 +65,7 @@ export class Sharing {
    * with {@link Client.onOpen}, and never before this has returned; where the session's creator has not
    * logged in yet, that is when it has. A client that must not wait any longer, or for nothing, gets
    * {@link Client.onEnd} with `item-not-found`.
-   * @param domain served (see `XmppSessionService.domainOf`)
+   * @param domain served (see `SessionRegistry.domainOf`)
    * @throws {SessionRefused} `policy-violation` (key, number of clients, too many attempts), or
    * `item-not-found` where there is nothing to attach to
    */

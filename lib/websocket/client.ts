@@ -10,7 +10,7 @@ import {
   type SessionEnd,
   type SharedOpening,
   type StreamCondition,
-  type XmppSessionService,
+  type SessionRegistry,
 } from '../session/index.js';
 import { sharedAttributesOf, sharedResult, type SharedAttributes, type Sharing } from '../shared/index.js';
 import type { StreamHeader } from '../upstream/upstream.js';
@@ -23,7 +23,7 @@ import { FrameWriter } from './frame-writer.js';
 export interface WebSocketContext {
   readonly options: ResolvedOptions;
   readonly clock: Clock;
-  readonly sessions: XmppSessionService;
+  readonly sessions: SessionRegistry;
   readonly sharing: Sharing;
   readonly scanner: Scanner;
   readonly onGone: (client: WebSocketClient) => void;

@@ -5,7 +5,7 @@ import { WebSocketGateway, type OnGatewayConnection, type OnGatewayInit } from '
 import type { WebSocket, WebSocketServer } from 'ws';
 import { Clock } from '../clock.js';
 import { Origins, peerOf } from '../http/index.js';
-import { SessionRefused, XmppSessionService } from '../session/index.js';
+import { SessionRefused, SessionRegistry } from '../session/index.js';
 import { Sharing } from '../shared/index.js';
 import { DEFAULT_LIMITS, Scanner } from '../xml/index.js';
 import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
@@ -38,7 +38,7 @@ export class XmppGateway implements OnGatewayInit, OnGatewayConnection {
   private empty: (() => void) | undefined;
 
   constructor(
-    private readonly sessions: XmppSessionService,
+    private readonly sessions: SessionRegistry,
     sharing: Sharing,
     @Inject(XMPP_OPTIONS) private readonly options: ResolvedOptions,
     clock: Clock,

@@ -60,7 +60,7 @@ export class LoginController {
         : await this.xmpp.prebind(common);
       if (this.webSessions.find(headers.cookie)) return answer(reply, HttpStatus.OK, bound);
       // Logged out meanwhile.
-      this.endSessionsOf(webSession);
+      await this.endSessionsOf(webSession);
       answer(reply, HttpStatus.UNAUTHORIZED);
     } catch (error) {
       this.logger.warn(`no session for ${user}: ${error instanceof Error ? error.message : 'unknown error'}`);
@@ -70,11 +70,11 @@ export class LoginController {
 
   /** Ends the web session, and what it has at the XMPP server. */
   @Post('logout')
-  logout(@Req() { headers }: Request, @Res() reply: Reply): void {
+  async logout(@Req() { headers }: Request, @Res() reply: Reply): Promise<void> {
     if (!isOwnPage(headers)) return answer(reply, HttpStatus.FORBIDDEN);
     const webSession = this.webSessions.find(headers.cookie);
     this.webSessions.close(headers.cookie);
-    if (webSession) this.endSessionsOf(webSession);
+    if (webSession) await this.endSessionsOf(webSession);
     answer(reply.header('Set-Cookie', writeCookie('', 0, isProtected(headers))), HttpStatus.NO_CONTENT);
   }
 
@@ -82,11 +82,10 @@ export class LoginController {
     return this.config.options.domains[0]!;
   }
 
-  private endSessionsOf(webSession: WebSession): void {
-    for (const { id, jid } of this.xmpp.list()) {
-      const [, resource = ''] = jid?.split('/', 2) ?? [];
-      if (resource.startsWith(resourcesOf(webSession))) this.xmpp.terminate(id);
-    }
+  private async endSessionsOf(webSession: WebSession): Promise<void> {
+    const all = await this.xmpp.list();
+    const own = all.filter(({ jid }) => jid?.split('/', 2)[1]?.startsWith(resourcesOf(webSession)));
+    await Promise.all(own.map(({ id }) => this.xmpp.terminate(id)));
   }
 }
 

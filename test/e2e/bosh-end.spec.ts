@@ -1,4 +1,5 @@
-import { XmppSessionService, type XmppModuleOptions } from 'nestjs-xmpp';
+import type { XmppModuleOptions } from 'nestjs-xmpp';
+import { SessionRegistry } from '../../lib/session/index.js';
 import { BoshSession, creation } from '../support/bosh-client.js';
 import { BOSH_MODES, BoshGateway, message, presence } from '../support/bosh-gateway.js';
 
@@ -8,7 +9,7 @@ const streamError = (condition: string) =>
 describe.each(BOSH_MODES)('the end of a BOSH session, on %s behind the %s', (platform, ingress) => {
   let bosh: BoshGateway;
   const start = async (options: Partial<XmppModuleOptions> = {}) => (bosh = await BoshGateway.start(platform, ingress, options));
-  const service = () => bosh.gateway.app.get(XmppSessionService);
+  const service = () => bosh.gateway.app.get(SessionRegistry);
   afterEach(() => bosh.close());
 
   describe('by the client', () => {

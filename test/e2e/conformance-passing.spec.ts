@@ -114,9 +114,9 @@ describe.each(TRANSPORTS)('what passes over %s', (transport) => {
   it('U8: what the app would add is refused while stream management counts', async () => {
     const { client, peer, sent } = await managed();
     const stanza = Stanza.parse(`<message xmlns='jabber:client' to='bob@example.org'><body>x</body></message>`);
-    const [session] = sessions().list();
-    expect(sessions().send(JID, stanza)).toBe(0);
-    expect(sessions().sendAs(session!.id, stanza)).toBe(false);
+    const [session] = await sessions().list();
+    expect(await sessions().send(JID, stanza)).toBe(0);
+    expect(await sessions().sendAs(session!.id, stanza)).toBe(false);
     client.send(`<r xmlns='urn:xmpp:sm:3'/>`);
     await peer.expect(`<r xmlns='urn:xmpp:sm:3'/>`);
     expect(peer.raw.toString().replace("<?xml version='1.0'?>", '')).toBe(`${sent}<r xmlns='urn:xmpp:sm:3'/>`);
@@ -140,7 +140,7 @@ describe.each(TRANSPORTS)('what passes over %s', (transport) => {
       const { client, peer } = await pair();
       peer.send(said);
       for (let i = 0; i < elements; i++) await client.next();
-      expect(sessions().list()).toMatchObject([{ jid: JID, authenticated: true }]);
+      expect(await sessions().list()).toMatchObject([{ jid: JID, authenticated: true }]);
       client.cut();
     });
 
@@ -154,7 +154,7 @@ describe.each(TRANSPORTS)('what passes over %s', (transport) => {
       const second = await pair();
       second.peer.send(`${SASL}<resumed xmlns='urn:xmpp:sm:3' previd='sm1' h='0'/>`);
       for (let i = 0; i < 2; i++) await second.client.next();
-      expect(sessions().list()).toMatchObject([{ jid: JID }, { jid: JID, resumable: true }]);
+      expect(await sessions().list()).toMatchObject([{ jid: JID }, { jid: JID, resumable: true }]);
       expect(told).toEqual(['session.bound', 'session.resumed']);
       first.client.cut();
       second.client.cut();
@@ -166,7 +166,7 @@ describe.each(TRANSPORTS)('what passes over %s', (transport) => {
         client.send(claim);
         await peer.expect(claim);
       }
-      expect(sessions().list()).toMatchObject([{ jid: undefined, authenticated: false }]);
+      expect(await sessions().list()).toMatchObject([{ jid: undefined, authenticated: false }]);
       client.cut();
     });
   });

@@ -121,7 +121,7 @@ describe('RFC 7395 to the letter', () => {
   it.each([
     ["the client's", async ({ client }: Awaited<ReturnType<typeof pair>>) => client.send(CLOSE)],
     ["the server's", async ({ stream }: Awaited<ReturnType<typeof pair>>) => stream.finish({ reason: 'closed' })],
-    ["the app's", async () => void gateway.app.get(XmppSessionService).terminate('alice@example.org')],
+    ["the app's", async () => void (await gateway.app.get(XmppSessionService).terminate('alice@example.org'))],
     ['a lost server', async ({ stream }: Awaited<ReturnType<typeof pair>>) => stream.finish({ reason: 'failed' })],
     ['a fault of the client', async ({ client }: Awaited<ReturnType<typeof pair>>) => client.send('<')],
   ])('C9: <close/> is written as Strophe compares it, and the WebSocket closed behind it: %s', async (_whose, end) => {

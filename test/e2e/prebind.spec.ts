@@ -93,7 +93,7 @@ describe.each(PLATFORMS)('prebinding on %s', (platform) => {
     const { payload } = await request(alice.sid, alice.rid);
     expect(payload).toContain('early');
     expect(payload).not.toContain('offline'); // a server that had seen presence would have sent it here
-    expect(sessions.find(alice.jid)).toHaveLength(1);
+    expect(await sessions.find(alice.jid)).toHaveLength(1);
   });
 
   /** Plays the server as far as to the answer to `<bind/>`, which is left to the test, with its id. */
@@ -151,10 +151,10 @@ describe.each(PLATFORMS)('prebinding on %s', (platform) => {
     await start();
     const { sid, rid, jid } = await sessions.prebind({ ...ALICE, ttl: 30 });
     gateway.clock.tick(29_000);
-    expect(sessions.find(jid)).toHaveLength(1);
+    expect(await sessions.find(jid)).toHaveLength(1);
     gateway.clock.tick(1_000);
     expect(await ends.take()).toMatchObject({ reason: 'inactivity' });
-    expect(sessions.find(jid)).toEqual([]);
+    expect(await sessions.find(jid)).toEqual([]);
     expect((await request(sid, rid)).condition).toBe('item-not-found');
   });
 
@@ -163,7 +163,7 @@ describe.each(PLATFORMS)('prebinding on %s', (platform) => {
     const { sid, rid, jid } = await sessions.prebind({ ...ALICE, ttl: 5 });
     await request(sid, rid, message(jid, 'self'));
     gateway.clock.tick(30_000);
-    expect(sessions.find(jid)).toHaveLength(1);
+    expect(await sessions.find(jid)).toHaveLength(1);
     await request(sid, rid + 1, message(jid, 'again'));
   });
 
@@ -218,7 +218,7 @@ describe.each(PLATFORMS)('prebinding on %s', (platform) => {
     await sessions.prebind({ ...ALICE, address: '192.0.2.1' });
     expect(await failure({ ...BOB, address: '192.0.2.1' })).toMatchObject({ reason: 'refused', condition: 'policy-violation' });
     const { jid } = await sessions.prebind({ ...BOB, address: '192.0.2.2' });
-    expect(sessions.find(jid)[0]!.address).toBe('192.0.2.2');
+    expect((await sessions.find(jid))[0]!.address).toBe('192.0.2.2');
   });
 
   it('XEP-0124, section 19.1: a session for TLS is none without it', async () => {
@@ -260,7 +260,7 @@ describe.each(PLATFORMS)('prebinding on %s', (platform) => {
     await start();
     const { jid, ticket } = await sessions.prebind({ ...ALICE, shared: true, ttl: 10 });
     gateway.clock.tick(9_000);
-    expect(sessions.find(jid)).toHaveLength(1);
+    expect(await sessions.find(jid)).toHaveLength(1);
     gateway.clock.tick(1_000);
     expect(await ends.take()).toMatchObject({ reason: 'closed' });
     expect((await http.post(creation(withTicket(ticket)))).condition).toBe('item-not-found');

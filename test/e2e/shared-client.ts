@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { jest } from '@jest/globals';
 import { upstreamFromUrl, XmppSessionService, XmppSharedKeyService, type XmppModuleOptions } from 'nestjs-xmpp';
 import type { BrowserContext } from 'playwright-core';
+import { SessionRegistry } from '../../lib/session/index.js';
 import type { UpstreamHandler, UpstreamRequest, UpstreamStream, XmppUpstream } from '../../lib/upstream/upstream.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { Mailbox } from '../support/mailbox.js';
@@ -132,7 +133,7 @@ function defineTests(startServer: () => Promise<Server>, everything: boolean): v
       service: transport === 'bosh' ? gateway.boshUrl : gateway.wsUrl,
       ...(keys && { keys }),
     });
-  const streams = (user: string): number => gateway.app.get(XmppSessionService).find(`${user}@localhost`).length;
+  const streams = (user: string): number => gateway.app.get(SessionRegistry).find(`${user}@localhost`).length;
 
   describe.each(Object.entries(TRANSPORTS))('over %s', (_mix, transportOf) => {
     it.each([2, 5])(

@@ -623,13 +623,13 @@ describe.each(PLATFORMS)('the WebSocket gateway on %s', (platform) => {
     stream.bound('alice@example.org/a');
     await client.next();
     await client.next();
-    expect(service.list()).toMatchObject([{ jid: 'alice@example.org/a', transport: 'websocket', address: '127.0.0.1' }]);
-    expect(service.find('alice@example.org')).toHaveLength(1);
-    expect(service.find('alice@example.org/b')).toHaveLength(0);
-    expect(service.terminate('alice@example.org', { condition: 'policy-violation', text: 'bye' })).toBe(1);
+    expect(await service.list()).toMatchObject([{ jid: 'alice@example.org/a', transport: 'websocket', address: '127.0.0.1' }]);
+    expect(await service.find('alice@example.org')).toHaveLength(1);
+    expect(await service.find('alice@example.org/b')).toHaveLength(0);
+    expect(await service.terminate('alice@example.org', { condition: 'policy-violation', text: 'bye' })).toBe(1);
     expect(await client.next()).toEqual(error('policy-violation'));
     expect(await stream.seen.take()).toBe('close');
-    expect(service.list()).toEqual([]);
+    expect(await service.list()).toEqual([]);
     client.socket.close();
   });
 });

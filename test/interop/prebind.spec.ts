@@ -96,10 +96,10 @@ describe.each(['the embedded server', 'Prosody'])('prebinding at %s', (server) =
       expect(held.payload).toMatch(/id=['"]from-page['"]/);
       void http.post(body({ sid: bob.sid, rid: bob.rid + 1 }, message('alice@localhost', 'from-bob')));
       expect(await news.take((text) => text.startsWith('message'))).toBe('message from-bob');
-      expect(sessions.find(alice.jid)).toHaveLength(1);
+      expect(await sessions.find(alice.jid)).toHaveLength(1);
       await page.close();
-      sessions.terminate(alice.jid);
-      sessions.terminate(bob.jid);
+      await sessions.terminate(alice.jid);
+      await sessions.terminate(bob.jid);
     });
   });
 });

@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { ManualClock } from '../../../lib/clock.js';
 import {
   XmppEvents,
-  XmppSessionService,
+  SessionRegistry,
   type Client,
   type ClientSession,
   type SessionEnd,
@@ -131,7 +131,7 @@ export interface StageOptions {
 export class Stage {
   readonly clock = new ManualClock();
   readonly upstream = new Lines();
-  readonly sessions: XmppSessionService;
+  readonly sessions: SessionRegistry;
   readonly sharing: Sharing;
   readonly keys: XmppSharedKeyService;
   /** Events as `name detail`. */
@@ -147,7 +147,7 @@ export class Stage {
     const events = new XmppEvents((_name, error) => {
       throw error;
     });
-    this.sessions = new XmppSessionService(options, this.clock, events, new Upstreams(options, this.clock));
+    this.sessions = new SessionRegistry(options, this.clock, events, new Upstreams(options, this.clock));
     this.sharing = new Sharing(options, this.clock, events, this.sessions, store, guard);
     this.keys = new XmppSharedKeyService(this.sharing);
     events.on('shared.attached', ({ client }) => this.log.push(`attached ${client}`));

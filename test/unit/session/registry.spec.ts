@@ -15,7 +15,7 @@ function refusal(act: () => unknown): SessionRefused {
   throw new Error('not refused');
 }
 
-describe('XmppSessionService', () => {
+describe('SessionRegistry', () => {
   describe('domainOf (B5, C2)', () => {
     const { service } = new Stage({ domains: ['Example.ORG', 'example.net.', 'ｗｉｄｅ.example'] });
 
