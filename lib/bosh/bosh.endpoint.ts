@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Clock, Timeout } from '../clock.js';
-import { Origins, peerOf } from '../http/index.js';
+import { Origins } from '../http/index.js';
 import { SessionRefused, SessionRegistry, type Place, type Session } from '../session/index.js';
 import { Sharing } from '../shared/index.js';
 import { DEFAULT_LIMITS, Scanner, type Stanza } from '../xml/index.js';
@@ -11,9 +11,10 @@ import { BodyError, readBody, sidOf, writeTermination, type RequestBody } from '
 import { BodyReader, type BodyFault } from './body-reader.js';
 import { BoshSessions, type AdoptedSession } from './bosh.sessions.js';
 import { conditionOf, statusOf, terminationOf, type BoshCondition } from './conditions.js';
-import { Exchange, XML_TYPE } from './exchange.js';
+import { XML_TYPE, type Exchange } from './exchange.js';
 import { ALLOWED, HttpAnswers } from './http-answers.js';
-import { mayContinue, originationOf } from './origination.js';
+import { HttpExchange } from './http-exchange.js';
+import { mayContinue } from './origination.js';
 
 /** Milliseconds for the last answers to leave. */
 const LAST_ANSWERS = 1000;
@@ -98,7 +99,7 @@ export class BoshEndpoint {
   }
 
   private post(request: IncomingMessage, response: ServerResponse, source: Buffer, fault: BodyFault | undefined): void {
-    const exchange = new Exchange(request, response, this.answers, this.clock.now());
+    const exchange = new HttpExchange(request, response, this.answers, this.options.trustProxy, this.clock.now());
     try {
       if (fault) return this.onFault(exchange, source, fault);
       const body = readBody(source, this.scanner);
@@ -110,15 +111,13 @@ export class BoshEndpoint {
   }
 
   private serve(exchange: Exchange, body: RequestBody, digest: string): void {
-    const { request } = exchange;
-    const { trustProxy } = this.options;
     if (body.sid === undefined) {
       if (body.terminate) return this.refuse(exchange, 'item-not-found', 200);
-      return this.bosh.create(exchange, body, digest, originationOf(request, trustProxy));
+      return this.bosh.create(exchange, body, digest);
     }
     const target = this.bosh.get(body.sid);
     // A request by the wrong way is dropped and harms nobody (XEP-0124, section 19.1).
-    if (!target || !mayContinue(target.origination, request, trustProxy)) {
+    if (!target || !mayContinue(target.origination, exchange)) {
       return this.refuse(exchange, 'item-not-found', 200);
     }
     target.request(exchange, body, digest);
@@ -128,8 +127,7 @@ export class BoshEndpoint {
   private onFault(exchange: Exchange, source: Buffer, fault: BodyFault): void {
     const { status, condition } = FAULTS[fault];
     if (fault === 'too-large') {
-      const { address } = peerOf(exchange.request, this.options.trustProxy);
-      this.sessions.events.emit('limit.hit', { limit: 'bosh.maxBodyBytes', address });
+      this.sessions.events.emit('limit.hit', { limit: 'bosh.maxBodyBytes', address: exchange.peer.address });
     }
     this.refuse(exchange, condition, status);
     if (fault !== 'timeout') this.spoil(exchange, sidOf(source, this.scanner), condition);
@@ -155,7 +153,7 @@ export class BoshEndpoint {
   /** @returns whether there is a session that a faulty request belongs to; it is over now */
   private spoil(exchange: Exchange, sid: string | undefined, condition: BoshCondition): boolean {
     const target = sid === undefined ? undefined : this.bosh.get(sid);
-    if (!target || !mayContinue(target.origination, exchange.request, this.options.trustProxy)) return false;
+    if (!target || !mayContinue(target.origination, exchange)) return false;
     target.refuse(exchange, condition);
     return true;
   }

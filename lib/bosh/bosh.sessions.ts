@@ -16,7 +16,7 @@ import type { RequestBody } from './body.js';
 import { BoshClient, type ClientContext } from './client.js';
 import { grant, standardGrant, type Grant } from './creation.js';
 import type { Exchange } from './exchange.js';
-import type { Origination } from './origination.js';
+import { originationOf, type Origination } from './origination.js';
 import { Tombstones, type Tombstone } from './tombstones.js';
 
 /** Of a session that was made without a request: what its client has to know. */
@@ -59,9 +59,10 @@ export class BoshSessions implements ClientContext {
    * @throws {BodyError} for a request that makes no sense
    * @throws {SessionRefused} when there is no such domain, or no room
    */
-  create(exchange: Exchange, body: RequestBody, hash: string, origination: Origination): void {
+  create(exchange: Exchange, body: RequestBody, hash: string): void {
     const granted = grant(body, this.options.bosh);
     const domain = this.sessions.domainOf(granted.to);
+    const origination = originationOf(exchange);
     const place = this.sessions.enter(origination.address);
     const client = new BoshClient(newSid(), origination, granted, place, this);
     try {

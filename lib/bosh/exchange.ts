@@ -1,7 +1,7 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { constants, gzipSync } from 'node:zlib';
+import type { IncomingMessage } from 'node:http';
+import type { Peer } from '../http/index.js';
 import type { Stanza } from '../xml/index.js';
-import type { HttpAnswers } from './http-answers.js';
+import type { Sender } from './origination.js';
 
 /** Whoever answers a request: told when its connection is done with it. */
 export interface ExchangeOwner {
@@ -32,44 +32,30 @@ export interface StoredResponse {
 /** Default `Content-Type` of answers (XEP-0124, section 7.1). */
 export const XML_TYPE = 'text/xml; charset=utf-8';
 
-/** Smaller answers are not worth the time; larger ones than these come but rarely. */
-const COMPRESS_FROM = 4096;
-
-/** One HTTP request with a BOSH body, and the answer to it. */
-export class Exchange {
-  /** Nobody sees the answer any more. */
-  gone: boolean;
+/** One request with a BOSH body, and the answer to it. How it came, and how the answer leaves, is another's business. */
+export abstract class Exchange implements Sender {
   answered = false;
   owner: ExchangeOwner | undefined;
-  private flushed = false;
   /** What it was answered with, where that is kept. */
   response: StoredResponse | undefined;
 
   constructor(
-    readonly request: IncomingMessage,
-    private readonly outgoing: ServerResponse,
-    private readonly http: HttpAnswers,
     /** When the request was complete, on the clock's scale. */
     readonly at: number,
-  ) {
-    this.gone = outgoing.destroyed || outgoing.closed;
-    if (this.gone) return;
-    http.begin(this);
-    outgoing.once('close', () => {
-      this.gone = true;
-      this.http.done(this);
-      this.owner?.closed(this, this.flushed);
-    });
-  }
+    /** Nobody sees the answer any more. */
+    public gone: boolean,
+  ) {}
+
+  abstract readonly peer: Peer;
+  abstract readonly certificate: string | undefined;
+  /** With cookies and headers, for the app. */
+  abstract readonly request: IncomingMessage;
+  /** What carries one answer after the other: the connection, unless it carries several at once (HTTP/2). */
+  abstract readonly connection: object | undefined;
 
   /** Whether there is somebody who waits for an answer. */
   get live(): boolean {
     return !this.gone && !this.answered;
-  }
-
-  /** What carries one answer after the other: the connection, unless it carries several at once (HTTP/2). */
-  get connection(): object | undefined {
-    return this.request.httpVersionMajor === 1 ? this.request.socket : undefined;
   }
 
   /** Gives an answer that is kept, or gives it again. */
@@ -86,27 +72,14 @@ export class Exchange {
   send(body: Buffer, type: string = XML_TYPE, status = 200, extra?: Readonly<Record<string, string>>): void {
     if (this.answered) return;
     this.answered = true;
-    if (this.gone) return;
-    if (body.length >= COMPRESS_FROM && acceptsGzip(this.request)) {
-      // In one step, for answers leave in the order of their requests. The fastest level is hardly slower than copying.
-      body = gzipSync(body, { level: constants.Z_BEST_SPEED });
-      extra = { ...extra, 'Content-Encoding': 'gzip' };
-    }
-    this.http.send(this.request, this.outgoing, status, type, body, extra, this.onWritten);
+    if (!this.gone) this.write(body, type, status, extra);
   }
 
-  private readonly onWritten = (error?: Error | null) => {
-    // A write that was under way when the connection was lost ends without an error.
-    this.flushed = !error && !this.request.socket.destroyed;
-  };
-}
+  protected abstract write(body: Buffer, type: string, status: number, extra: Readonly<Record<string, string>> | undefined): void;
 
-function acceptsGzip({ headers }: IncomingMessage): boolean {
-  const accepted = headers['accept-encoding'];
-  if (typeof accepted !== 'string') return false;
-  for (const item of accepted.split(',')) {
-    const [coding, ...parameters] = item.split(';').map((part) => part.trim().toLowerCase());
-    if (coding === 'gzip' || coding === 'x-gzip') return !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
+  /** @param flushed whether the whole answer was handed to the network */
+  protected over(flushed: boolean): void {
+    this.gone = true;
+    this.owner?.closed(this, flushed);
   }
-  return false;
 }

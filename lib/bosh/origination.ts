@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import { peerOf } from '../http/index.js';
+import type { Peer } from '../http/index.js';
 
 /** Where a session was made: every request of it has to come from there (XEP-0124, section 19.1). */
 export interface Origination {
@@ -11,17 +11,24 @@ export interface Origination {
   readonly certificate: string | undefined;
 }
 
-export function originationOf(request: IncomingMessage, proxies: number): Origination {
-  return { ...peerOf(request, proxies), certificate: certificateOf(request) };
+/** Who sent a request, each part told when it is asked for. */
+export interface Sender {
+  readonly peer: Peer;
+  readonly certificate: string | undefined;
+}
+
+export function originationOf({ peer, certificate }: Sender): Origination {
+  return { ...peer, certificate };
 }
 
 /** Whether a request may belong to a session: what began over TLS goes on over TLS, with the same certificate. */
-export function mayContinue(session: Origination, request: IncomingMessage, proxies: number): boolean {
-  if (session.secure && !peerOf(request, proxies).secure) return false;
-  return session.certificate === undefined || session.certificate === certificateOf(request);
+export function mayContinue(session: Origination, sender: Sender): boolean {
+  if (session.secure && !sender.peer.secure) return false;
+  return session.certificate === undefined || session.certificate === sender.certificate;
 }
 
-function certificateOf({ socket }: IncomingMessage): string | undefined {
+/** Fingerprint of the client's certificate. */
+export function certificateOf({ socket }: IncomingMessage): string | undefined {
   const tls = socket as TLSSocket;
   return tls.encrypted ? tls.getPeerCertificate?.()?.fingerprint256 : undefined;
 }
