@@ -57,5 +57,6 @@ export type {
   UpstreamStream,
   XmppUpstream,
 } from './upstream/upstream.js';
+export { errorAnswer, StanzaError, type StanzaCondition, type StanzaErrorType } from './stanza-error.js';
 export { Clock, ManualClock, SystemClock, Timeout } from './clock.js';
 export { element, NS, Stanza, XmlError, type Element, type StanzaKind, type XmlCondition } from './xml/index.js';

@@ -8,6 +8,8 @@ const ROOMS: readonly { readonly name: string; readonly files: RegExp; readonly 
   { name: 'xml', files: /^xml\//, imports: [] },
   { name: 'clock', files: /^clock\.ts$/, imports: [] },
   { name: 'http', files: /^http\//, imports: [] },
+  // What a sender is told, by the embedded server and by the app's hooks.
+  { name: 'stanza-error', files: /^stanza-error\.ts$/, imports: ['xml'] },
   // Both sides of it: the embedded server's, and ours as a client.
   { name: 'sasl', files: /^sasl\//, imports: [] },
   { name: 'port', files: /^upstream\/upstream\.ts$/, imports: ['xml'] },
@@ -18,13 +20,13 @@ const ROOMS: readonly { readonly name: string; readonly files: RegExp; readonly 
     imports: ['embedded', 'tcp', 'upstream-websocket', 'connection', 'port', 'options', 'clock', 'xml'],
   },
   // The kinds of upstream know nothing of the web, of the options of the module, nor of each other's business.
-  { name: 'embedded', files: /^upstream\/embedded\//, imports: ['sasl', 'port', 'clock', 'xml'] },
+  { name: 'embedded', files: /^upstream\/embedded\//, imports: ['sasl', 'stanza-error', 'port', 'clock', 'xml'] },
   { name: 'tcp', files: /^upstream\/tcp\//, imports: ['connection', 'port', 'clock', 'xml'] },
   // It dials as the one over TCP does: PROXY header and TLS are the same.
   { name: 'upstream-websocket', files: /^upstream\/websocket\//, imports: ['tcp', 'connection', 'port', 'clock', 'xml'] },
   // What the kinds that dial a server have in common.
   { name: 'connection', files: /^upstream\/[^/]+\.ts$/, imports: ['port', 'clock', 'xml'] },
-  { name: 'session', files: /^session\//, imports: ['upstreams', 'port', 'options', 'clock', 'xml'] },
+  { name: 'session', files: /^session\//, imports: ['upstreams', 'stanza-error', 'port', 'options', 'clock', 'xml'] },
   { name: 'shared', files: /^shared\//, imports: ['session', 'port', 'options', 'clock', 'xml'] },
   // Transports know their protocol and the session; the way back is the Client port that they implement.
   { name: 'websocket', files: /^websocket\//, imports: ['shared', 'session', 'port', 'http', 'options', 'clock', 'xml'] },

@@ -1,5 +1,5 @@
 export { EmbeddedUpstream, type EmbeddedUpstreamOptions } from './upstream.js';
-export { StanzaError, type StanzaCondition, type StanzaErrorType } from './error.js';
+export { StanzaError, type StanzaCondition, type StanzaErrorType } from '../../stanza-error.js';
 export { Jid } from './jid.js';
 export type { SaslMechanism } from './sasl.js';
 export type { EmbeddedLimits } from './server.js';

@@ -1,6 +1,6 @@
 import { element, NS, Stanza } from '../../xml/index.js';
 import type { Account } from './account.js';
-import { StanzaError } from './error.js';
+import { StanzaError } from '../../stanza-error.js';
 import type { Jid } from './jid.js';
 import type { Resource } from './resource.js';
 import type { EmbeddedServer } from './server.js';

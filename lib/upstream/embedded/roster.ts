@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { element, NS, Stanza, type Element } from '../../xml/index.js';
 import type { Account } from './account.js';
-import { StanzaError } from './error.js';
+import { StanzaError } from '../../stanza-error.js';
 import { Jid } from './jid.js';
 import { XMLNS } from './namespaces.js';
 import type { EmbeddedServer } from './server.js';

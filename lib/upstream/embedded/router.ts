@@ -2,7 +2,7 @@ import { element, NS, Stanza, type Element } from '../../xml/index.js';
 import type { Account } from './account.js';
 import { isCarbonCopy, withoutPrivate } from './carbons.js';
 import { redirected } from './delay.js';
-import { errorAnswer, StanzaError } from './error.js';
+import { errorAnswer, StanzaError } from '../../stanza-error.js';
 import { Jid } from './jid.js';
 import { XMLNS } from './namespaces.js';
 import type { Resource } from './resource.js';

@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.js';
 import type { Stanza } from '../../xml/index.js';
 import { Account } from './account.js';
 import { Carbons } from './carbons.js';
-import { StanzaError } from './error.js';
+import { StanzaError } from '../../stanza-error.js';
 import { Jid } from './jid.js';
 import { Presence } from './presence.js';
 import { Resource } from './resource.js';

@@ -1,5 +1,5 @@
 import { NS } from '../../xml/index.js';
-import { StanzaError } from './error.js';
+import { StanzaError } from '../../stanza-error.js';
 import type { EmbeddedService, QueryHandler } from './service.js';
 
 const set = { type: 'set' } as const;

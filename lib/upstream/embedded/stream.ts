@@ -10,7 +10,7 @@ import {
   streamError,
   type StreamErrorCondition,
 } from './elements.js';
-import { errorAnswer, StanzaError } from './error.js';
+import { errorAnswer, StanzaError } from '../../stanza-error.js';
 import { Jid } from './jid.js';
 import { XMLNS } from './namespaces.js';
 import { Outlet } from './outlet.js';

@@ -1,6 +1,6 @@
 import type { EmbeddedServices } from '../service.js';
 import type { Jid } from '../jid.js';
-import { StanzaError } from '../error.js';
+import { StanzaError } from '../../../stanza-error.js';
 
 /** Whether the reader is the account itself or receives its presence. */
 export function seesPresence(server: EmbeddedServices, owner: string, reader: Jid): boolean {

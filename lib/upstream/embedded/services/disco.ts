@@ -1,5 +1,5 @@
 import { element, type Element } from '../../../xml/index.js';
-import { StanzaError } from '../error.js';
+import { StanzaError } from '../../../stanza-error.js';
 import type {
   DiscoIdentity,
   DiscoItem,

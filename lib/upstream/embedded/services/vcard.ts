@@ -1,5 +1,5 @@
 import { element, readElement, type Element } from '../../../xml/index.js';
-import { StanzaError } from '../error.js';
+import { StanzaError } from '../../../stanza-error.js';
 import type { EmbeddedResource, EmbeddedService, EmbeddedServices, Query, QueryHandler } from '../service.js';
 import { XMLNS } from './namespaces.js';
 

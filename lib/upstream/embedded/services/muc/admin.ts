@@ -1,5 +1,5 @@
 import { element, type Element, type Stanza } from '../../../../xml/index.js';
-import { StanzaError } from '../../error.js';
+import { StanzaError } from '../../../../stanza-error.js';
 import { Jid, normalResource } from '../../jid.js';
 import { XMLNS } from '../namespaces.js';
 import { atLeast, type Affiliation, type Change, type Occupant, type Role } from './occupant.js';

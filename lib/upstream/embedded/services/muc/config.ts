@@ -1,4 +1,4 @@
-import { StanzaError } from '../../error.js';
+import { StanzaError } from '../../../../stanza-error.js';
 import { readBoolean, type FilledForm, type FormField } from '../form.js';
 
 export const MAX_OCCUPANTS = 500;

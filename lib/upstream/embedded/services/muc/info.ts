@@ -1,5 +1,5 @@
 import type { Element } from '../../../../xml/index.js';
-import { StanzaError } from '../../error.js';
+import { StanzaError } from '../../../../stanza-error.js';
 import type { DiscoItem } from '../../service.js';
 import type { Jid } from '../../jid.js';
 import { discoInfo } from '../disco.js';

@@ -1,5 +1,5 @@
 import { element, NS, Stanza, type Element } from '../../../../xml/index.js';
-import { StanzaError } from '../../error.js';
+import { StanzaError } from '../../../../stanza-error.js';
 import { Jid } from '../../jid.js';
 import type { EmbeddedServices } from '../../service.js';
 import { withChild } from '../../append.js';

@@ -1,5 +1,5 @@
 import { element, type Element, type Stanza } from '../../../../xml/index.js';
-import { StanzaError } from '../../error.js';
+import { StanzaError } from '../../../../stanza-error.js';
 import type { Jid } from '../../jid.js';
 import { readForm, writeForm } from '../form.js';
 import { XMLNS } from '../namespaces.js';

@@ -1,5 +1,5 @@
 import type { Stanza } from '../../../../xml/index.js';
-import { errorAnswer, StanzaError } from '../../error.js';
+import { errorAnswer, StanzaError } from '../../../../stanza-error.js';
 import type { Jid } from '../../jid.js';
 import type { EmbeddedServices } from '../../service.js';
 import type { Occupant } from './occupant.js';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { element, NS, Stanza, type Element } from '../../../../xml/index.js';
-import { StanzaError } from '../../error.js';
+import { StanzaError } from '../../../../stanza-error.js';
 import type { Jid } from '../../jid.js';
 import type { EmbeddedServices } from '../../service.js';
 import { withChild } from '../../append.js';

@@ -1,5 +1,5 @@
 import { element, NS, Stanza, type Element } from '../../../../xml/index.js';
-import { StanzaError, type StanzaCondition } from '../../error.js';
+import { StanzaError, type StanzaCondition } from '../../../../stanza-error.js';
 import { Jid } from '../../jid.js';
 import type { EmbeddedResource, EmbeddedService, EmbeddedServices } from '../../service.js';
 import { discoInfo, discoItems } from '../disco.js';

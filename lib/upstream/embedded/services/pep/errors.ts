@@ -1,5 +1,5 @@
 import { element } from '../../../../xml/index.js';
-import { StanzaError, type StanzaCondition, type StanzaErrorType } from '../../error.js';
+import { StanzaError, type StanzaCondition, type StanzaErrorType } from '../../../../stanza-error.js';
 import { XMLNS } from '../namespaces.js';
 
 /** An error with its pubsub-specific condition (XEP-0060, section 12.2). */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { element, type Element, type Stanza } from '../../../../xml/index.js';
-import { StanzaError } from '../../error.js';
+import { StanzaError } from '../../../../stanza-error.js';
 import type { Jid } from '../../jid.js';
 import type {
   DiscoIdentity,

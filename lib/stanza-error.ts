@@ -1,6 +1,6 @@
-import { element, NS, Stanza, type Element } from '../../xml/index.js';
+import { element, NS, Stanza, type Element } from './xml/index.js';
 
-/** The stanza error conditions of RFC 6120, section 8.3.3. */
+/** @publicApi The stanza error conditions of RFC 6120, section 8.3.3. */
 export type StanzaCondition =
   | 'bad-request'
   | 'conflict'
@@ -25,6 +25,7 @@ export type StanzaCondition =
   | 'undefined-condition'
   | 'unexpected-request';
 
+/** @publicApi What the sender of the stanza may do about it (RFC 6120, section 8.3.2). */
 export type StanzaErrorType = 'auth' | 'cancel' | 'continue' | 'modify' | 'wait';
 
 /** The error type that goes with a condition where nothing else is said. */
@@ -44,13 +45,18 @@ const TYPES: Partial<Record<StanzaCondition, StanzaErrorType>> = {
   'unexpected-request': 'wait',
 };
 
-/** Thrown by whoever handles a stanza: its sender gets a stanza error (RFC 6120, section 8.3). */
+/**
+ * Thrown by whoever handles a stanza: its sender gets a stanza error (RFC 6120, section 8.3).
+ *
+ * @publicApi
+ */
 export class StanzaError extends Error {
   override readonly name = 'StanzaError';
 
   constructor(
     readonly condition: StanzaCondition,
     readonly options: {
+      /** Default: the one that goes with the condition. */
       readonly type?: StanzaErrorType;
       /** English. */
       readonly text?: string;
@@ -61,6 +67,7 @@ export class StanzaError extends Error {
     super(condition);
   }
 
+  /** `<error/>` */
   get element(): Element {
     const { type, text, detail } = this.options;
     return element(
@@ -77,6 +84,7 @@ export class StanzaError extends Error {
  * The error answer to a stanza; undefined where none may be sent: to an error, or to the result of
  * an iq (RFC 6120, sections 8.2.3 and 8.3.1).
  * @param from who answers; the addressee of the stanza where nothing is given
+ * @publicApi
  */
 export function errorAnswer(stanza: Stanza, error: StanzaError, from = stanza.attribute('to')): Stanza | undefined {
   const type = stanza.attribute('type');
