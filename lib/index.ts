@@ -22,9 +22,12 @@ export {
   type PreboundShared,
   type SessionEnd,
   type SharedRefusal,
+  type StanzaDirection,
+  type StanzaRefusal,
   type StreamCondition,
   type Traffic,
   type Transport,
+  type XmppEventListener,
   type XmppEventMap,
   type XmppEventName,
   type XmppSession,
@@ -42,6 +45,7 @@ export {
 } from './shared/index.js';
 export { XMPP_CREDENTIALS, type XmppCredentials, type XmppLogin } from './prebind/index.js';
 export type { ClientMechanism } from './sasl/index.js';
+export { OnXmpp } from './hooks/index.js';
 export { XmppHealth, XmppMetrics, type XmppHealthReport } from './observability/index.js';
 export { XmppWsAdapter } from './websocket/index.js';
 export { EmbeddedUpstream } from './upstream/embedded/index.js';

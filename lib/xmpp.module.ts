@@ -8,10 +8,11 @@ import {
   type NestModule,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import { ApplicationConfig } from '@nestjs/core';
+import { ApplicationConfig, DiscoveryModule } from '@nestjs/core';
 import { BoshController, BoshEndpoint } from './bosh/index.js';
 import { Clock, SystemClock } from './clock.js';
 import { HostMetaController } from './discovery/index.js';
+import { EventEmitterBridge, HooksExplorer } from './hooks/index.js';
 import { XmppHealth, XmppMetrics } from './observability/index.js';
 import { Prebinding } from './prebind/index.js';
 import { SessionRegistry, XmppEvents, XmppSessionService } from './session/index.js';
@@ -36,6 +37,7 @@ const CLIENT_GRACE = 1500;
  * @publicApi
  */
 @Module({
+  imports: [DiscoveryModule],
   providers: [
     {
       provide: XMPP_OPTIONS,
@@ -60,6 +62,8 @@ const CLIENT_GRACE = 1500;
     Prebinding,
     XmppHealth,
     XmppMetrics,
+    HooksExplorer,
+    EventEmitterBridge,
   ],
   exports: [XmppSessionService, XmppSharedKeyService, XmppEvents, XmppHealth, XmppMetrics],
 })

@@ -1,6 +1,14 @@
 export type { Client, ClientSession, SharedOpening, Transport } from './client.js';
 export type { EndReason, SessionEnd, StreamCondition } from './end.js';
-export { XmppEvents, type SharedRefusal, type XmppEventMap, type XmppEventName } from './events.js';
+export {
+  XmppEvents,
+  type SharedRefusal,
+  type StanzaDirection,
+  type StanzaRefusal,
+  type XmppEventListener,
+  type XmppEventMap,
+  type XmppEventName,
+} from './events.js';
 export { Admission, Place, SessionRefused, type AdmissionLimits } from './limits.js';
 export {
   PrebindError,

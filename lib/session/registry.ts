@@ -11,6 +11,7 @@ import { XmppEvents } from './events.js';
 import { Admission, SessionRefused, type Place } from './limits.js';
 import type { Prebinder } from './prebind.js';
 import { Session, type SessionContext, type Traffic } from './session.js';
+import { UpstreamStates } from './upstream-states.js';
 
 /** Where the clients of a transport are sent: a URI, which may be one of the other transport. */
 export type Destinations = Partial<Record<Transport, string>>;
@@ -50,6 +51,7 @@ export class SessionRegistry {
     this.context = {
       clock,
       events,
+      upstreamStates: new UpstreamStates(events),
       traffic: this.traffic,
       authTimeout: options.limits.authTimeout * 1000,
       channelBinding: options.channelBinding,

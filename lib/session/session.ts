@@ -15,6 +15,7 @@ import type { EndReason, SessionEnd } from './end.js';
 import type { XmppEvents } from './events.js';
 import { Negotiation, passableFeatures, type Resumptions } from './negotiation.js';
 import { Pace, type PaceLimits } from './pace.js';
+import type { UpstreamStates } from './upstream-states.js';
 
 /** Plain numbers, so that counting costs nothing; metrics read them when they are asked. */
 export interface Traffic {
@@ -48,6 +49,7 @@ export interface XmppSession {
 export interface SessionContext {
   readonly clock: Clock;
   readonly events: XmppEvents;
+  readonly upstreamStates: UpstreamStates;
   readonly resumptions: Resumptions;
   /** Of the process. */
   readonly traffic: Traffic;
@@ -72,6 +74,7 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
   private readonly negotiation: Negotiation;
   private readonly authTimeout: Timeout;
   private stream!: UpstreamStream;
+  private upstream!: XmppUpstream;
   /** Set when the session is over for its client; the upstream stream may still be closing. */
   private over: SessionEnd | undefined;
   private streams = 0;
@@ -85,9 +88,10 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
     private readonly context: SessionContext,
   ) {
     this.negotiation = new Negotiation(domain, context.resumptions);
-    this.authTimeout = new Timeout(context.clock, () =>
-      this.terminate({ reason: 'auth-timeout', condition: 'policy-violation', text: 'not authenticated in time' }),
-    );
+    this.authTimeout = new Timeout(context.clock, () => {
+      context.events.emit('limit.hit', { limit: 'limits.authTimeout', address: this.address });
+      this.terminate({ reason: 'auth-timeout', condition: 'policy-violation', text: 'not authenticated in time' });
+    });
     this.pace = Pace.of(context.pace, context.clock, () => {
       if (!this.over && !this.blocked) this.client.onDrain();
     });
@@ -125,6 +129,7 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
 
   /** Opens the stream. */
   start(upstream: XmppUpstream, header: StreamHeader): void {
+    this.upstream = upstream;
     const { address, port, secure } = this.client;
     const client: UpstreamClient = { address, port, secure };
     this.stream = upstream.open({ domain: this.domain, header: { ...header, to: this.domain }, client }, this);
@@ -210,9 +215,8 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
   // From the upstream.
 
   onOpen(header: StreamHeader): void {
-    if (this.over) return;
-    if (this.streams++ === 0) this.context.events.emit('session.opened', { session: this });
-    this.client.onOpen(header);
+    if (this.streams++ === 0) this.onFirstOpen();
+    if (!this.over) this.client.onOpen(header);
   }
 
   onStanza(stanza: Stanza): void {
@@ -239,6 +243,9 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
   }
 
   onEnd(end: UpstreamEnd): void {
+    if (end.reason === 'failed' && this.streams === 0) {
+      this.context.upstreamStates.down(this.domain, this.upstream.name, end.message ?? 'connection lost');
+    }
     if (!this.over) {
       const told: SessionEnd =
         end.reason === 'failed'
@@ -252,6 +259,11 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
       this.client.onEnd(told);
     }
     this.context.onGone(this);
+  }
+
+  private onFirstOpen(): void {
+    this.context.upstreamStates.up(this.domain, this.upstream.name);
+    if (!this.over) this.context.events.emit('session.opened', { session: this });
   }
 
   private pass(stanza: Stanza): void {

@@ -49,10 +49,13 @@ const OPEN_PATIENCE = 900;
 const CLOSE_PATIENCE_ERROR = 1000;
 const CLOSE_PATIENCE = 5000;
 
+/** `1009` Message Too Big. */
+const TOO_LARGE = 1009;
+
 /** What the codes mean with which ws refuses a message. */
 const REFUSALS = new Map<number | undefined, SessionEnd>([
   [1007, { reason: 'error', condition: 'bad-format', text: 'invalid UTF-8' }],
-  [1009, { reason: 'error', condition: 'policy-violation', text: 'frame too large' }],
+  [TOO_LARGE, { reason: 'error', condition: 'policy-violation', text: 'frame too large' }],
 ]);
 
 /** `1012` Service Restart. */
@@ -154,6 +157,7 @@ export class WebSocketClient implements Client {
   onClosing(code?: number): void {
     if (this.state < State.Closing) {
       const end = REFUSALS.get(code) ?? { reason: 'lost' };
+      if (code === TOO_LARGE) this.context.sessions.events.emit('limit.hit', { limit: 'websocket.maxFrameBytes', address: this.address });
       this.session?.leave(end);
       if (end.condition) this.sayEnd(end);
     }

@@ -35,6 +35,8 @@ const ROOMS: readonly { readonly name: string; readonly files: RegExp; readonly 
   { name: 'prebind', files: /^prebind\//, imports: ['bosh', 'shared', 'session', 'sasl', 'port', 'options', 'clock', 'xml'] },
   { name: 'discovery', files: /^discovery\//, imports: ['http', 'options', 'xml'] },
   { name: 'observability', files: /^observability\//, imports: ['shared', 'session', 'upstreams', 'port', 'options', 'clock', 'xml'] },
+  // Finds the app's hooks, and hands them to the ports that the session has for them.
+  { name: 'hooks', files: /^hooks\//, imports: ['session', 'xml'] },
   { name: 'module', files: /^(?:xmpp\.module|xmpp\.module-definition|index)\.ts$/, imports: 'all' },
 ];
 

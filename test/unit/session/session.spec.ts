@@ -330,4 +330,33 @@ describe('Session', () => {
       expect(refused('message', '')).toMatch(/^<message xmlns="jabber:client" type="error"><error /);
     });
   });
+
+  it('tells when an upstream can be reached, and when it cannot: each once', () => {
+    const stage = new Stage();
+    const told: string[] = [];
+    stage.service.events.onAny((name, event) => {
+      if (name === 'upstream.up' || name === 'upstream.down') told.push(`${name} ${(event as { upstream: string }).upstream}`);
+    });
+    const fails = () => stage.open().stream.handler.onEnd({ reason: 'failed', message: 'refused' });
+    const opens = () => stage.open().stream.handler.onOpen({ id: '1' });
+    fails();
+    fails();
+    opens();
+    opens();
+    const { stream } = stage.bound();
+    stream.handler.onEnd({ reason: 'failed', message: 'reset' }); // one connection was lost: no more is known
+    expect(told).toEqual(['upstream.down scripted', 'upstream.up scripted']);
+    fails();
+    expect(told.at(-1)).toBe('upstream.down scripted');
+  });
+
+  it('R9: tells of the limit that ends whoever does not authenticate', () => {
+    const stage = new Stage();
+    stage.open();
+    stage.clock.tick(60_000);
+    expect(stage.events.map(([name, event]) => [name, (event as { limit?: string }).limit])).toEqual([
+      ['limit.hit', 'limits.authTimeout'],
+      ['session.closed', undefined],
+    ]);
+  });
 });
