@@ -46,7 +46,17 @@ export {
 export { XMPP_CREDENTIALS, type XmppCredentials, type XmppLogin } from './prebind/index.js';
 export type { ClientMechanism } from './sasl/index.js';
 export { OnXmpp } from './hooks/index.js';
-export { XmppHealth, XmppMetrics, type XmppHealthReport } from './observability/index.js';
+export {
+  redact,
+  XmppHealth,
+  XmppMetrics,
+  XmppTrace,
+  type XmppHealthReport,
+  type XmppTraceInfo,
+  type XmppTraceLine,
+  type XmppTraceOptions,
+  type XmppTraceSink,
+} from './observability/index.js';
 export { XmppWsAdapter } from './websocket/index.js';
 export { EmbeddedUpstream } from './upstream/embedded/index.js';
 export { TcpUpstream, type TcpUpstreamOptions } from './upstream/tcp/index.js';

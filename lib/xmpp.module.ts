@@ -13,7 +13,7 @@ import { BoshController, BoshEndpoint } from './bosh/index.js';
 import { Clock, SystemClock } from './clock.js';
 import { HostMetaController } from './discovery/index.js';
 import { EventEmitterBridge, HooksExplorer } from './hooks/index.js';
-import { XmppHealth, XmppMetrics } from './observability/index.js';
+import { XmppHealth, XmppMetrics, XmppTrace } from './observability/index.js';
 import { Prebinding } from './prebind/index.js';
 import { SessionRegistry, XmppEvents, XmppSessionService } from './session/index.js';
 import { Sharing, XmppSharedKeyService } from './shared/index.js';
@@ -64,8 +64,9 @@ const CLIENT_GRACE = 1500;
     XmppMetrics,
     HooksExplorer,
     EventEmitterBridge,
+    XmppTrace,
   ],
-  exports: [XmppSessionService, XmppSharedKeyService, XmppEvents, XmppHealth, XmppMetrics],
+  exports: [XmppSessionService, XmppSharedKeyService, XmppEvents, XmppHealth, XmppMetrics, XmppTrace],
 })
 export class XmppModule
   extends ConfigurableModuleClass

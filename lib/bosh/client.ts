@@ -119,6 +119,9 @@ export class BoshClient implements Client, ExchangeOwner {
   get secure(): boolean {
     return this.origination.secure;
   }
+  hasSid(sid: string): boolean {
+    return sid === this.sid;
+  }
 
   /** Milliseconds that the first answer may wait for another client to log in, whose session this one is to share. */
   get patience(): number {

@@ -1,2 +1,4 @@
 export { XmppHealth, type XmppHealthReport } from './health.js';
 export { XmppMetrics } from './metrics.js';
+export { MASK, redact } from './redaction.js';
+export { XmppTrace, type XmppTraceInfo, type XmppTraceLine, type XmppTraceOptions, type XmppTraceSink } from './trace.js';

@@ -16,6 +16,8 @@ export interface Client {
   readonly port: number;
   /** Whether it came over TLS. */
   readonly secure: boolean;
+  /** Whether its session is known by this `sid` (XEP-0124); there only where it may have one. */
+  hasSid?(sid: string): boolean;
   /**
    * The stream is open; again after each restart.
    * @param opening the first time, when the client asked for a session that can be shared

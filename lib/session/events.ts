@@ -28,6 +28,8 @@ export type StanzaRefusal = 'dropped' | 'refused' | 'failed' | 'managed';
 
 /** @publicApi What happens, by name, and what listeners are told of it. */
 export interface XmppEventMap {
+  /** A client asked for a session: its upstream is being reached. Told while the client's own request is at work. */
+  'session.opening': { session: XmppSession };
   /** The upstream's stream is open. */
   'session.opened': { session: XmppSession };
   /** The server says that the client is who it says (SASL, SASL2, or the login of old). */

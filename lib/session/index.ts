@@ -18,6 +18,6 @@ export {
   type Prebound,
   type PreboundShared,
 } from './prebind.js';
-export { Session, type Traffic, type XmppSession } from './session.js';
+export { Session, type SessionTap, type Traffic, type XmppSession } from './session.js';
 export { SessionRegistry, unguessable, type Destinations, type Ending } from './registry.js';
 export { XmppSessionService } from './session.service.js';

@@ -173,6 +173,7 @@ export class SessionRegistry {
       this.sessions.delete(session.id);
       throw error;
     }
+    this.events.emit('session.opening', { session });
     return session;
   }
 

@@ -45,6 +45,9 @@ export interface XmppSession {
   readonly traffic: Readonly<Traffic>;
 }
 
+/** Sees what passes, as the web client sends (`in`) and gets (`out`) it, and each stream header. It must not throw. */
+export type SessionTap = (direction: 'in' | 'out', what: Stanza | StreamHeader) => void;
+
 /** What the service gives to its sessions. */
 export interface SessionContext {
   readonly clock: Clock;
@@ -70,6 +73,8 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
   readonly id = randomBytes(9).toString('base64url');
   readonly openedAt = new Date();
   readonly traffic: Traffic = { stanzasIn: 0, bytesIn: 0, stanzasOut: 0, bytesOut: 0 };
+  /** There while somebody traces the session. */
+  tap: SessionTap | undefined = undefined;
 
   private readonly negotiation: Negotiation;
   private readonly authTimeout: Timeout;
@@ -127,6 +132,11 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
     return this.over;
   }
 
+  /** Whether `sid` is that of its BOSH client, or of one of those that share it. */
+  hasSid(sid: string): boolean {
+    return this.client.hasSid?.(sid) ?? false;
+  }
+
   /** Opens the stream. */
   start(upstream: XmppUpstream, header: StreamHeader): void {
     this.upstream = upstream;
@@ -149,6 +159,7 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
    */
   send(stanza: Stanza): boolean {
     if (this.over) return true;
+    if (this.tap) this.tap('in', stanza);
     const { traffic } = this.context;
     traffic.stanzasIn++;
     traffic.bytesIn += stanza.byteLength;
@@ -165,7 +176,9 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
 
   /** A new stream on the same connection, after SASL (RFC 7395, section 3.7; XEP-0206, section 5). */
   restart(header: StreamHeader): void {
-    if (!this.over) this.stream.restart({ ...header, to: this.domain });
+    if (this.over) return;
+    if (this.tap) this.tap('in', header);
+    this.stream.restart({ ...header, to: this.domain });
   }
 
   /** The client takes stanzas again. */
@@ -216,7 +229,9 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
 
   onOpen(header: StreamHeader): void {
     if (this.streams++ === 0) this.onFirstOpen();
-    if (!this.over) this.client.onOpen(header);
+    if (this.over) return;
+    if (this.tap) this.tap('out', header);
+    this.client.onOpen(header);
   }
 
   onStanza(stanza: Stanza): void {
@@ -224,6 +239,7 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
     if (stanza.kind === undefined || this.negotiation.jid === undefined) {
       if (stanza.namespace === NS.streams) {
         if (stanza.name === 'error') {
+          if (this.tap) this.tap('out', stanza);
           const end: SessionEnd = { reason: 'upstream-error', error: stanza };
           this.finish(end);
           this.client.onEnd(end);
@@ -272,6 +288,7 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
     traffic.bytesOut += stanza.byteLength;
     this.traffic.stanzasOut++;
     this.traffic.bytesOut += stanza.byteLength;
+    if (this.tap) this.tap('out', stanza);
     if (!this.client.onStanza(stanza)) this.stream.pause();
   }
 

@@ -98,6 +98,9 @@ export class SharedStream implements Client, MemberHub {
   get secure(): boolean {
     return this.face.secure;
   }
+  hasSid(sid: string): boolean {
+    return [...this.members].some(({ client }) => client.hasSid?.(sid));
+  }
 
   onOpen(header: StreamHeader): void {
     this.header = header;

@@ -1,7 +1,7 @@
 import { isSpace, normalizeLineEnds, unescapeAttribute, unescapeText } from './characters.js';
 import { readElement, writeElement, type Element } from './element.js';
 import { XmlError } from './error.js';
-import { escapeAttribute } from './escape.js';
+import { escapeAttribute, escapeText } from './escape.js';
 import { NS } from './namespaces.js';
 import { Scanner } from './scanner.js';
 import { MAX_BINDINGS, Scope } from './scope.js';
@@ -180,6 +180,14 @@ export class Stanza {
     tag += this.empty ? '/>' : '>';
     const head = Buffer.from(tag);
     return Stanza.parse(Buffer.concat([head, this.source.subarray(this.tagEnd, this.end)]));
+  }
+
+  /** A copy with this content, elements and text, in place of its own. */
+  withContent(content: readonly (Stanza | string)[]): Stanza {
+    const name = this.source.toString('utf8', this.start + 1, this.nameEnd);
+    const attributes = this.source.toString('utf8', this.nameEnd, this.tagEnd - (this.empty ? 2 : 1));
+    const inside = content.map((part) => (typeof part === 'string' ? escapeText(part) : part.toString())).join('');
+    return Stanza.parse(`<${name}${this.splice.toString()}${attributes}>${inside}</${name}>`);
   }
 
   /**

@@ -286,6 +286,17 @@ describe('Stanza', () => {
     });
   });
 
+  describe('withContent', () => {
+    it('puts elements and text in place of what was inside, and keeps the tag', () => {
+      const stanza = inScope(`<message to='a&amp;b' ><body>x</body></message>`);
+      expect(stanza.withContent(['1 < 2', Stanza.parse('<b/>')]).toString()).toBe(
+        `<message xmlns="jabber:client" to='a&amp;b' >1 &lt; 2<b/></message>`,
+      );
+      expect(Stanza.parse(`<p:a xmlns:p='u' />`).withContent(['x']).toString()).toBe(`<p:a xmlns:p='u' >x</p:a>`);
+      expect(stanza.withContent([]).children()).toEqual([]);
+    });
+  });
+
   it('is a tree of xml-js when somebody asks', () => {
     expect(inScope('<message to="a&amp;b"><body>x</body></message>').element).toEqual(
       element('message', { xmlns: 'jabber:client', to: 'a&b' }, { type: 'element', name: 'body', elements: [{ type: 'text', text: 'x' }] }),
