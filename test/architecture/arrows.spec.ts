@@ -7,6 +7,7 @@ import { readFolders, readManifest, readSourceFiles, type SourceFile } from './s
 const ROOMS: readonly { readonly name: string; readonly files: RegExp; readonly imports: readonly string[] | 'all' }[] = [
   { name: 'xml', files: /^xml\//, imports: [] },
   { name: 'clock', files: /^clock\.ts$/, imports: [] },
+  { name: 'ws', files: /^ws\.ts$/, imports: [] },
   { name: 'http', files: /^http\//, imports: [] },
   // What a sender is told, by the embedded server and by the app's hooks.
   { name: 'stanza-error', files: /^stanza-error\.ts$/, imports: ['xml'] },
@@ -23,7 +24,7 @@ const ROOMS: readonly { readonly name: string; readonly files: RegExp; readonly 
   { name: 'embedded', files: /^upstream\/embedded\//, imports: ['sasl', 'stanza-error', 'port', 'clock', 'xml'] },
   { name: 'tcp', files: /^upstream\/tcp\//, imports: ['connection', 'port', 'clock', 'xml'] },
   // It dials as the one over TCP does: PROXY header and TLS are the same.
-  { name: 'upstream-websocket', files: /^upstream\/websocket\//, imports: ['tcp', 'connection', 'port', 'clock', 'xml'] },
+  { name: 'upstream-websocket', files: /^upstream\/websocket\//, imports: ['tcp', 'connection', 'port', 'ws', 'clock', 'xml'] },
   // What the kinds that dial a server have in common.
   { name: 'connection', files: /^upstream\/[^/]+\.ts$/, imports: ['port', 'clock', 'xml'] },
   { name: 'session', files: /^session\//, imports: ['upstreams', 'stanza-error', 'port', 'options', 'clock', 'xml'] },
@@ -37,6 +38,8 @@ const ROOMS: readonly { readonly name: string; readonly files: RegExp; readonly 
   { name: 'observability', files: /^observability\//, imports: ['shared', 'session', 'upstreams', 'port', 'options', 'clock', 'xml'] },
   // Finds the app's hooks, and hands them to the ports that the session has for them.
   { name: 'hooks', files: /^hooks\//, imports: ['session', 'xml'] },
+  // A host's own tests: nothing that runs in production imports it.
+  { name: 'testing', files: /^testing\//, imports: ['module', 'port', 'options', 'ws', 'clock', 'xml'] },
   { name: 'module', files: /^(?:xmpp\.module|xmpp\.module-definition|index)\.ts$/, imports: 'all' },
 ];
 
@@ -76,6 +79,10 @@ describe('the arrows between the rooms of lib', () => {
         return from !== to && from.imports !== 'all' && !from.imports.includes(to.name);
       }),
     ).toEqual([]);
+  });
+
+  it('lead to the testing kit from nowhere', () => {
+    expect(offences((file, _specifier, target) => target?.startsWith('testing/') === true && roomOf(file.path).name !== 'testing')).toEqual([]);
   });
 
   it('form no circle', () => {

@@ -20,7 +20,7 @@ const NEST_PACKAGES = ['common', 'core', 'platform-express', 'platform-ws', 'web
 const BESIDE_NEST = ['reflect-metadata@^0.2', 'rxjs@^7'];
 /** What a tarball may hold. */
 const PUBLISHED = /^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/.+\.(?:js|js\.map|d\.ts))$/;
-const NEEDED = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'dist/index.js', 'dist/index.d.ts', 'dist/client/index.js', 'dist/client/index.d.ts'];
+const NEEDED = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'dist/index.js', 'dist/index.d.ts', 'dist/client/index.js', 'dist/client/index.d.ts', 'dist/testing/index.js', 'dist/testing/index.d.ts'];
 
 function say(text) {
   process.stdout.write(`pack: ${text}\n`);

@@ -1,15 +1,11 @@
 import type { INestApplication, Type } from '@nestjs/common';
 import { Module } from '@nestjs/common';
-import { type AbstractHttpAdapter, NestFactory } from '@nestjs/core';
-import { ExpressAdapter } from '@nestjs/platform-express';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { NestFactory } from '@nestjs/core';
 import { XmppModule, type XmppModuleOptions } from 'nestjs-xmpp';
 import type { AddressInfo } from 'node:net';
+import { adapterOf, type Platform } from './gateway.js';
 
-export type Platform = 'express' | 'fastify';
-
-/** For `describe.each`. */
-export const PLATFORMS: readonly Platform[] = ['express', 'fastify'];
+export { PLATFORMS, type Platform } from './gateway.js';
 
 export interface AppOptions {
   readonly platform?: Platform;
@@ -37,8 +33,7 @@ export async function startApp({ platform = 'express', options = {}, imports = [
   @Module({ imports: [XmppModule.forRoot(xmpp), ...imports] })
   class HostModule {}
 
-  const adapter: AbstractHttpAdapter = platform === 'fastify' ? new FastifyAdapter() : new ExpressAdapter();
-  const app = await NestFactory.create<INestApplication>(HostModule, adapter, { logger: ['error'], abortOnError: false });
+  const app = await NestFactory.create<INestApplication>(HostModule, adapterOf(platform), { logger: ['error'], abortOnError: false });
   configure?.(app);
   await app.listen(0, '127.0.0.1');
   const { port } = app.getHttpServer().address() as AddressInfo;

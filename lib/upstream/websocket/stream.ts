@@ -1,8 +1,8 @@
-import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import { Logger } from '@nestjs/common';
 import type { ClientOptions, WebSocket } from 'ws';
 import { Timeout } from '../../clock.js';
+import { loadWebSocket } from '../../ws.js';
 import { escapeAttribute, NS, Scanner, Stanza, XmlError } from '../../xml/index.js';
 import { CLOSE_TIMEOUT, MAX_WAITING_BYTES } from '../connection.js';
 import { describeFailure } from '../failure.js';
@@ -29,12 +29,6 @@ const CLOSE = `<close xmlns="${NS.framing}" />`;
 const TEXT = { binary: false };
 const NORMAL = 1000;
 const UNSUPPORTED_DATA = 1003;
-
-/** `ws` as Nest's own adapter uses it: a dependency of that package, not of ours. */
-function loadWebSocket(): typeof WebSocket {
-  const require = createRequire(import.meta.url);
-  return createRequire(require.resolve('@nestjs/platform-ws'))('ws') as typeof WebSocket;
-}
 
 let webSocketClass: typeof WebSocket | undefined;
 
