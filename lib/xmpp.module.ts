@@ -13,7 +13,7 @@ import { BoshController, BoshEndpoint } from './bosh/index.js';
 import { Clock, SystemClock } from './clock.js';
 import { HostMetaController } from './discovery/index.js';
 import { EventEmitterBridge, HooksExplorer } from './hooks/index.js';
-import { XmppHealth, XmppMetrics, XmppTrace } from './observability/index.js';
+import { Counts, XmppHealth, XmppMetrics, XmppTrace } from './observability/index.js';
 import { Prebinding } from './prebind/index.js';
 import { SessionRegistry, XmppEvents, XmppSessionService } from './session/index.js';
 import { Sharing, XmppSharedKeyService } from './shared/index.js';
@@ -60,6 +60,7 @@ const CLIENT_GRACE = 1500;
     XmppSharedKeyService,
     BoshEndpoint,
     Prebinding,
+    Counts,
     XmppHealth,
     XmppMetrics,
     HooksExplorer,

@@ -9,7 +9,7 @@ import { DEFAULT_LIMITS, Scanner, type Stanza } from '../xml/index.js';
 import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
 import { BodyError, readBody, sidOf, writeTermination, type RequestBody } from './body.js';
 import { BodyReader, type BodyFault } from './body-reader.js';
-import { BoshSessions, type AdoptedSession } from './bosh.sessions.js';
+import { BoshSessions, type AdoptedSession, type BoshLoad } from './bosh.sessions.js';
 import { conditionOf, statusOf, terminationOf, type BoshCondition } from './conditions.js';
 import { XML_TYPE, type Exchange } from './exchange.js';
 import { ALLOWED, HttpAnswers } from './http-answers.js';
@@ -51,6 +51,11 @@ export class BoshEndpoint {
     this.answers = new HttpAnswers(this.origins, options.origins.includes('*'), () => sessions.isDraining);
     this.bodies = new BodyReader(clock, options.bosh.maxBodyBytes);
     this.scanner = new Scanner({ ...DEFAULT_LIMITS, maxDepth: options.limits.maxDepth });
+  }
+
+  /** What is kept for clients now. */
+  load(): BoshLoad {
+    return this.bosh.load();
   }
 
   /** Serves one HTTP request, whatever it is. */

@@ -26,6 +26,13 @@ export interface AdoptedSession {
   readonly rid: number;
 }
 
+export interface BoshLoad {
+  /** HTTP requests that wait for their answer. */
+  readonly heldRequests: number;
+  /** Bytes that wait for clients. */
+  readonly bufferedBytes: number;
+}
+
 /** Leaves room for all that follow (XEP-0124, section 7.1). */
 const MAX_FIRST_RID = 2 ** 47;
 
@@ -52,6 +59,17 @@ export class BoshSessions implements ClientContext {
 
   get size(): number {
     return this.clients.size;
+  }
+
+  /** What is kept for clients; counted when it is asked for. */
+  load(): BoshLoad {
+    let heldRequests = 0;
+    let bufferedBytes = 0;
+    for (const { held, outbox } of this.clients.values()) {
+      heldRequests += held.liveCount;
+      bufferedBytes += outbox.bytes;
+    }
+    return { heldRequests, bufferedBytes };
   }
 
   /**

@@ -48,8 +48,8 @@ export class BoshClient implements Client, ExchangeOwner {
 
   private session!: ClientSession;
   private readonly window: RidWindow<HeldRequest>;
-  private readonly held = new HeldRequests();
-  private readonly outbox: Outbox;
+  readonly held = new HeldRequests();
+  readonly outbox: Outbox;
   private readonly order: AnswerOrder;
   private readonly keys: KeySequence | undefined;
   private readonly overactivity: Overactivity;

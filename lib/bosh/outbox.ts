@@ -26,6 +26,11 @@ export class Outbox {
     return this.queue.length === 0 && !this.stored.hasLost;
   }
 
+  /** What waits for the client. */
+  get bytes(): number {
+    return this.waiting;
+  }
+
   /** @returns false when too much waits */
   push(stanza: Stanza): boolean {
     this.queue.push(stanza);

@@ -1,3 +1,4 @@
+export { Counts } from './counts.js';
 export { XmppHealth, type XmppHealthReport } from './health.js';
 export { XmppMetrics } from './metrics.js';
 export { MASK, redact } from './redaction.js';

@@ -71,7 +71,7 @@ export class WebSocketClient implements Client {
   private state = State.Opening;
   private session: ClientSession | undefined;
   private domain: string | undefined;
-  private readonly writer: FrameWriter;
+  readonly writer: FrameWriter;
   /** Open timeout, then pings, then the patience for the client's `<close/>`. */
   private readonly timer: Timeout;
   private readonly openTimer: Timeout;

@@ -25,6 +25,11 @@ export class FrameWriter {
     private readonly onDrained: () => void,
   ) {}
 
+  /** What waits for the peer. */
+  get bytes(): number {
+    return this.socket.writableLength + this.batchBytes;
+  }
+
   /**
    * Takes a message in any case.
    * @returns false when more than the limit waits

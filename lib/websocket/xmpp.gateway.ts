@@ -70,6 +70,13 @@ export class XmppGateway implements OnGatewayInit, OnGatewayConnection {
     return this.clients.size;
   }
 
+  /** What is kept for clients; counted when it is asked for. */
+  load(): { readonly bufferedBytes: number } {
+    let bufferedBytes = 0;
+    for (const { writer } of this.clients) bufferedBytes += writer.bytes;
+    return { bufferedBytes };
+  }
+
   // Types of ws stay out of the published ones: apps need not have them.
 
   afterInit(created: object): void {

@@ -35,7 +35,7 @@ const ROOMS: readonly { readonly name: string; readonly files: RegExp; readonly 
   // Logs in as a client does, and hands what it has to one that a transport makes.
   { name: 'prebind', files: /^prebind\//, imports: ['bosh', 'shared', 'session', 'sasl', 'port', 'options', 'clock', 'xml'] },
   { name: 'discovery', files: /^discovery\//, imports: ['http', 'options', 'xml'] },
-  { name: 'observability', files: /^observability\//, imports: ['shared', 'session', 'upstreams', 'port', 'options', 'clock', 'xml'] },
+  { name: 'observability', files: /^observability\//, imports: ['bosh', 'websocket', 'shared', 'session', 'upstreams', 'port', 'options', 'clock', 'xml'] },
   // Finds the app's hooks, and hands them to the ports that the session has for them.
   { name: 'hooks', files: /^hooks\//, imports: ['session', 'xml'] },
   // A host's own tests: nothing that runs in production imports it.
