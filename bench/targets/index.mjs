@@ -1,0 +1,10 @@
+import { floor } from './floors.mjs';
+import { express, fastify } from './ours.mjs';
+
+/**
+ * Everything that can be measured, the floor first.
+ *
+ * A target has a `name`; a `title` and a sentence `about` it; `start()`, which gives the process, its port and how the load is
+ * to speak to it; and, as it may be, `missing()`, which installs what is needed or says why that is not possible.
+ */
+export const TARGETS = [floor, express, fastify];
