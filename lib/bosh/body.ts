@@ -110,9 +110,9 @@ export function integer(attributes: ReadonlyMap<string, string>, name: string): 
   return number;
 }
 
-/** Old clients put stanzas into the namespace of the body (XEP-0206, section 2). */
-function isMisnamed(stanza: Stanza): boolean {
-  return stanza.namespace === NS.httpbind;
+/** Old clients put stanzas into the namespace of the body (XEP-0206, section 2), or into none. */
+function isMisnamed({ namespace, prefixed }: Stanza): boolean {
+  return namespace === '' || (namespace === NS.httpbind && !prefixed);
 }
 
 function inClientNamespace(stanza: Stanza): Stanza {

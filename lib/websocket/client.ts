@@ -178,6 +178,7 @@ export class WebSocketClient implements Client {
     try {
       if (isBlank(data)) return;
       stanza = Stanza.parse(data, this.context.scanner);
+      if (stanza.namespace === '') stanza = stanza.with({ xmlns: NS.client });
     } catch (error) {
       if (error instanceof XmlError) return this.fail(error.condition, error.message);
       throw error;
@@ -186,7 +187,6 @@ export class WebSocketClient implements Client {
     if (this.state === State.Closing) return; // said too late
     if (this.state === State.Opening) return this.fail('invalid-namespace');
     if (stanza.namespace === NS.streams && stanza.name !== 'error') return this.fail('unsupported-stanza-type');
-    if (stanza.namespace === '') stanza = stanza.with({ xmlns: NS.client });
     if (!this.session!.send(stanza) && this.state === State.Open) {
       this.paused = true;
       this.socket.pause();

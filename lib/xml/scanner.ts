@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { Bindings } from './bindings.js';
+import { Bindings, NONE } from './bindings.js';
 import { ENTITIES, isNameLetter, isXmlCharacter, unescapeAttribute } from './characters.js';
 import { XmlError, type XmlCondition } from './error.js';
 import { NS } from './namespaces.js';
@@ -80,6 +80,8 @@ export class Scanner {
   empty = false;
   /** Its namespace; '' for none. */
   namespace = '';
+  /** It, or an element inside it, is in no namespace only because none is declared around it. */
+  bare = false;
   /** Attributes of the start tag scanned last. */
   private readonly attributes: Int32Array;
   private attributeCount = 0;
@@ -96,7 +98,6 @@ export class Scanner {
   private position = 0;
   /** All bytes of the element or'ed: above 0x7f, UTF-8 needs a check. */
   private seen = 0;
-  private scope: Scope | undefined;
   private rootPrefixed = false;
 
   constructor(readonly limits: ScanLimits = DEFAULT_LIMITS) {
@@ -207,8 +208,8 @@ export class Scanner {
     this.start = start;
     this.position = start;
     this.end = end;
-    this.scope = scope;
     this.seen = 0;
+    this.bare = false;
     this.bindings.begin(this.source, scope);
     if (source[start] !== LT || start >= end) this.fail('not-well-formed', 'no element');
     const next = source[start + 1];
@@ -361,11 +362,13 @@ export class Scanner {
     const prefixed = localStart !== start + 1;
     if (depth === 0) {
       this.rootPrefixed = prefixed;
-      this.namespace = this.bindings.uri(this.resolve(start + 1, prefixed ? localStart - 1 : start + 1));
+      const binding = this.resolve(start + 1, prefixed ? localStart - 1 : start + 1);
+      this.bare = binding === NONE;
+      this.namespace = this.bindings.uri(binding);
     } else if (prefixed) {
       this.resolve(start + 1, localStart - 1);
-    } else if (this.rootPrefixed && this.scope) {
-      this.resolve(start + 1, start + 1); // what it inherits must be declared on the root
+    } else if (this.rootPrefixed && this.resolve(start + 1, start + 1) === NONE) {
+      this.bare = true; // what it inherits, or that it inherits nothing, must be declared on the root
     }
   }
 

@@ -310,7 +310,9 @@ export class StreamSplitter {
   private deliver(source: Buffer, start: number, end: number): void {
     if (end - start > this.maxBytes) throw new XmlError('policy-violation', 'element too large');
     this.state = State.Between;
-    this.handler.onElement(Stanza.scanned(this.scanner, source, end, this.scope));
+    const stanza = Stanza.scanned(this.scanner, source, end, this.scope);
+    // Whoever wraps it must not lend it a namespace.
+    this.handler.onElement(stanza.namespace === '' && this.scanner.bare ? stanza.with({ xmlns: '' }) : stanza);
   }
 
   private close(tag: Buffer): void {

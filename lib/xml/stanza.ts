@@ -10,6 +10,7 @@ import { MAX_BINDINGS, Scope } from './scope.js';
 export type StanzaKind = 'message' | 'presence' | 'iq' | undefined;
 
 const NO_SPLICE = Buffer.alloc(0);
+const NO_NAMESPACE = Buffer.from(' xmlns=""');
 
 /**
  * One top-level element of an XMPP stream that the scanner accepted: a slice of the bytes that
@@ -52,7 +53,7 @@ export class Stanza {
       end,
       scanner.empty,
       scanner.namespace,
-      scanner.inherited === 0 ? NO_SPLICE : scope!.splice(scanner.inherited),
+      spliceOf(scanner, scope),
     );
   }
 
@@ -87,6 +88,11 @@ export class Stanza {
   /** Local name. */
   get name(): string {
     return this.kind ?? this.source.toString('utf8', this.localStart, this.nameEnd);
+  }
+
+  /** Whether its name has a prefix, so that another default namespace leaves it where it is. */
+  get prefixed(): boolean {
+    return this.localStart !== this.start + 1;
   }
 
   /** Whether this is the element `name` of `namespace`. */
@@ -165,7 +171,9 @@ export class Stanza {
 
   /** A copy with attributes set (or, for undefined, removed); the rest of its bytes stays as it is. */
   with(changes: Readonly<Record<string, string | undefined>>): Stanza {
-    let tag = `<${this.source.toString('utf8', this.start + 1, this.nameEnd)}${this.splice.toString()}`;
+    let splice = this.splice.toString();
+    if ('xmlns' in changes) splice = splice.replace(DEFAULT, '');
+    let tag = `<${this.source.toString('utf8', this.start + 1, this.nameEnd)}${splice}`;
     const left = new Map(Object.entries(changes));
     for (const [name, value, raw] of this.rawAttributes()) {
       if (!left.has(name)) {
@@ -258,7 +266,18 @@ export class Stanza {
   }
 }
 
+/**
+ * What an element must declare to mean the same wherever it stands. One that is in no namespace
+ * itself is left as it is: what that means is for those to say who know where it stands.
+ */
+function spliceOf({ inherited, bare, namespace }: Scanner, scope: Scope | undefined): Buffer {
+  const splice = inherited === 0 ? NO_SPLICE : scope!.splice(inherited);
+  if (!bare || namespace === '') return splice;
+  return inherited === 0 ? NO_NAMESPACE : Buffer.concat([splice, NO_NAMESPACE]);
+}
+
 const CDATA_START = '<![CDATA['.length;
+const DEFAULT = / xmlns="[^"]*"/;
 const ATTRIBUTE = /([^\s=/>"']+)[ \t\r\n]*=[ \t\r\n]*(?:"([^"]*)"|'([^']*)')/g;
 /** For what was accepted before, or is ours: wider than any limit on the way in. */
 const SHARED = new Scanner({ maxDepth: 1024, maxAttributes: 1024, maxNamespaces: MAX_BINDINGS, maxNameBytes: 1024 });

@@ -12,6 +12,8 @@ const FRAMES = [
   `<auth xmlns="urn:ietf:params:xml:ns:xmpp-sasl" mechanism="PLAIN">AGEAYg==</auth>`,
   `<message xmlns="jabber:client"><sent xmlns="urn:xmpp:carbons:2"><forwarded xmlns="urn:xmpp:forward:0"><message xmlns="jabber:client" from="a@b/c"><body><![CDATA[<x>&]]]]><![CDATA[>]]></body></message></forwarded></sent></message>`,
   `<p:a xmlns:p="u" xmlns:q="v" p:x="1" q:x="2" x="3"><q:b xmlns="w"><c/></q:b><p:d xmlns:p="z"/></p:a>`,
+  `<c:message xmlns:c="jabber:client" to="a"><body>x</body><c:body>y</c:body></c:message>`,
+  `<message to="a"><body>x</body><q:b xmlns:q="v"><c/></q:b></message>`,
   `<?xml version='1.0' encoding='UTF-8'?>\n<r xmlns='urn:xmpp:sm:3'/>\n`,
 ];
 
@@ -24,7 +26,9 @@ const HEADERS = [
 const BODIES = [
   `<body xmlns='http://jabber.org/protocol/httpbind' rid='1' sid='s' xmlns:xmpp='urn:xmpp:xbosh' xmpp:restart="true">`,
   `<body rid="1" xmlns:stream="http://etherx.jabber.org/streams" xmlns="http://jabber.org/protocol/httpbind" xmlns:p="u">`,
-  `<b:body xmlns:b="http://jabber.org/protocol/httpbind" xmlns="jabber:client" xmlns:p="http://jabber.org/protocol/httpbind">`,
+  `<b:body rid='7' xmlns:b="http://jabber.org/protocol/httpbind" xmlns="jabber:client" xmlns:p="http://jabber.org/protocol/httpbind">`,
+  `<b:body xmlns:b="http://jabber.org/protocol/httpbind" rid="2" sid="s" xmlns:p='u' xmlns:stream="http://etherx.jabber.org/streams">`,
+  `<body rid="3" sid="s" xmlns="http://jabber.org/protocol/httpbind" xmlns:xmpp="urn:xmpp:xbosh" xmlns:p="v" xml:lang="en" to="example.org">\n`,
 ];
 
 /** Elements that inherit, for streams and bodies. */
@@ -37,6 +41,10 @@ const CHILDREN = [
   `<p:x xmlns:p="own"><p:y/><z/></p:x>`,
   `<m xmlns=""><n p:o="&#65;"/></m>`,
   `<x>1<![CDATA[</x>]]>2<y q="'"/>3</x>`,
+  `<s:m xmlns:s="jabber:client"><body>y</body><s:x><z xmlns=""/></s:x></s:m>`,
+  `<message xmlns="http://jabber.org/protocol/httpbind"><body>x</body></message>`,
+  `<p:message><body p:a="&quot;">x</body></p:message>`,
+  `<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>`,
 ];
 
 const TOKENS = [
@@ -142,13 +150,14 @@ function cut(source, from, to, instead) {
 
 /**
  * The next case: what kind of document, and its bytes.
- * @returns {{ kind: 'frame' | 'stream' | 'body', source: Buffer }}
+ * @returns {{ kind: 'frame' | 'stream' | 'body', source: Buffer, next?: Buffer }} `next`: of a stream, what
+ * follows when it is opened anew
  */
 export function nextCase(rng) {
   const kind = pick(rng, ['frame', 'stream', 'body']);
   const children = () => {
     let text = '';
-    while (rng() < 0.75) text += (rng() < 0.5 ? pick(rng, CHILDREN) : generate(rng, 3, ['p'])) + pick(rng, ['', '', '\n']);
+    while (rng() < 0.72) text += (rng() < 0.5 ? pick(rng, CHILDREN) : generate(rng, 3, ['p'])) + pick(rng, ['', '', '\n']);
     return text;
   };
   let text;
@@ -158,9 +167,15 @@ export function nextCase(rng) {
     const head = pick(rng, BODIES);
     text = `${head}${children()}</${head.slice(1, head.indexOf(' '))}>`;
   }
+  const source = mutated(rng, text);
+  if (kind !== 'stream' || rng() < 0.7) return { kind, source };
+  return { kind, source, next: mutated(rng, pick(rng, HEADERS) + children()) };
+}
+
+function mutated(rng, text) {
   let source = Buffer.from(text);
   for (let left = pick(rng, [0, 1, 1, 1, 2, 3, 8]); left > 0 && source.length > 0; left--) source = pick(rng, WAYS)(rng, source);
-  return { kind, source };
+  return source;
 }
 
 /** Cuts bytes into chunks at random. */

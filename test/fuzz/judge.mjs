@@ -25,6 +25,7 @@ export function judge(document, exchange) {
       .filter(({ name }) => name !== 'xmlns' && !name.startsWith('xmlns:'))
       .map(({ prefix, local, value }) => [prefix ? scope[prefix] : '', local, value]);
     const element = { name: [(open.length === 0 ? tag.uri : scope[tag.prefix]) ?? '', tag.local], attributes: sorted(attributes), text: '', children: [] };
+    written.set(element, { prefixed: tag.prefix !== '', declares: '' in tag.ns });
     if (open.length > 0) open.at(-1).element.children.push(element);
     else result.root = element;
     open.push({ scope, element });
@@ -43,6 +44,23 @@ export function judge(document, exchange) {
     result.error = error;
   }
   return result;
+}
+
+/** How an element was written: whether its name has a prefix, whether it declares a default namespace. */
+const written = new WeakMap();
+
+/** Whether the name of an element that {@link judge} read has a prefix. */
+export const isPrefixed = (element) => written.get(element).prefixed;
+
+/** The same element where the default namespace around it, its own declaration or none counted as that, is another. */
+export function adopted(element, uri) {
+  const adopt = (one, top) => {
+    const { prefixed, declares } = written.get(one);
+    if (declares && !top) return one;
+    const name = prefixed ? one.name : [uri, one.name[1]];
+    return { name, attributes: one.attributes, text: one.text, children: one.children.map((child) => adopt(child, false)), closed: one.closed };
+  };
+  return adopt(element, true);
 }
 
 /** Attributes in one order, whoever read them. */

@@ -62,6 +62,11 @@ describe('reading a body', () => {
     expect(stanzas.map(({ namespace, kind }) => [namespace, kind])).toEqual(Array(3).fill([NS.client, 'message']));
   });
 
+  it('X1: takes a stanza in no namespace for one of the stream, and leaves what has a prefix where it is', () => {
+    const text = `<b:body xmlns:b='${NS.httpbind}' rid='1'><iq><a/></iq><q:m xmlns:q='${NS.httpbind}'/></b:body>`;
+    expect(read(text).stanzas.map(String)).toEqual([`<iq xmlns="jabber:client"><a/></iq>`, `<q:m xmlns:q='${NS.httpbind}'/>`]);
+  });
+
   it('R2, R3: finds what hides behind a wrong end', () => {
     for (const inner of ['</body><a>', '</stream:stream>', '<a></body></a>', '<a/></a>']) {
       expect(failure(wrap(`sid='s' rid='1'`, inner))).toMatchObject({ condition: 'bad-request', sid: 's' });

@@ -96,6 +96,14 @@ describe('StreamSplitter', () => {
     expect(found.slice(1, -1).map((event) => event.slice(event.indexOf('<')).replace(/ xmlns(:stream)?="(jabber:client|[^"]*streams)"/, ''))).toEqual(inner);
   });
 
+  it('R1: an element in no namespace says so, whatever it will stand in', () => {
+    const header = `<s:stream xmlns:s='${NS.streams}' xmlns:c='jabber:client'>`;
+    expect(split([`${header}<a><b/></a><c:message><body/></c:message>`]).slice(1)).toEqual([
+      'element -  <a xmlns=""><b/></a>',
+      'element message jabber:client <c:message xmlns:c="jabber:client" xmlns=""><body/></c:message>',
+    ]);
+  });
+
   describe('R1-R3: ends the stream at the first thing that is not proven', () => {
     it.each([
       ['text before the header', 'x', 'not-well-formed'],

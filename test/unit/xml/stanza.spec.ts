@@ -121,6 +121,17 @@ describe('Stanza', () => {
       );
     });
 
+    it('R1: declares that what has no prefix is in no namespace, where its prefixed root would be lent one', () => {
+      const document = '<c:message xmlns:c="jabber:client"><body/></c:message>';
+      expect(Stanza.parse(document).toString()).toBe('<c:message xmlns="" xmlns:c="jabber:client"><body/></c:message>');
+      expect(Stanza.parse(document).with({ xmlns: 'u' }).toString()).toBe('<c:message xmlns:c="jabber:client" xmlns="u"><body/></c:message>');
+      const scope = new Scope([['c', 'u']]);
+      expect(inScope('<c:a><b/></c:a>', scope).toString()).toBe('<c:a xmlns:c="u" xmlns=""><b/></c:a>');
+      for (const whole of ['<c:a xmlns:c="u"><c:b/></c:a>', '<c:a xmlns:c="u"><b xmlns="v"><d/></b></c:a>', '<a><b/></a>']) {
+        expect(Stanza.parse(whole).toString()).toBe(whole);
+      }
+    });
+
     it('never declares xml, even where its surroundings did', () => {
       const scope = new Scope([['xml', NS.xml]]);
       expect(inScope('<a xml:lang="de"/>', scope).toString()).toBe('<a xml:lang="de"/>');
