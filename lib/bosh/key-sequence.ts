@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 
 const SHA1 = /^[0-9a-fA-F]{40}$/;
 
@@ -7,11 +7,11 @@ const SHA1 = /^[0-9a-fA-F]{40}$/;
  * key is the SHA-1 of the next one (XEP-0124, section 15). Checked in the order of `rid`.
  */
 export class KeySequence {
-  private expected: string;
+  private expected: Buffer;
 
   /** @param newKey of the request that made the session; see {@link isKey} */
   constructor(newKey: string) {
-    this.expected = newKey.toLowerCase();
+    this.expected = Buffer.from(newKey, 'hex');
   }
 
   static isKey(value: string): boolean {
@@ -25,9 +25,13 @@ export class KeySequence {
   accept(key: string | undefined, newKey: string | undefined): boolean {
     if (key === undefined || !SHA1.test(key)) return false;
     // Hexadecimal digits are the same in either case; which one the client hashed, it alone knows.
-    if (hash('sha1', key) !== this.expected && hash('sha1', key.toLowerCase()) !== this.expected) return false;
+    if (!this.isExpected(key) && !this.isExpected(key.toLowerCase())) return false;
     if (newKey !== undefined && !SHA1.test(newKey)) return false;
-    this.expected = (newKey ?? key).toLowerCase();
+    this.expected = Buffer.from(newKey ?? key, 'hex');
     return true;
+  }
+
+  private isExpected(key: string): boolean {
+    return timingSafeEqual(hash('sha1', key, 'buffer'), this.expected);
   }
 }

@@ -46,7 +46,7 @@ function configuredBase(request: IncomingMessage, { hostMeta, domains }: Resolve
   const { url } = hostMeta;
   if (typeof url !== 'object') return url;
   const name = /^[^:]*/.exec(request.headers.host ?? '')![0].toLowerCase();
-  return url[name] ?? url[domains[0]!];
+  return Object.hasOwn(url, name) ? url[name] : url[domains[0]!];
 }
 
 /**

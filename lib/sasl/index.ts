@@ -8,3 +8,4 @@ export {
   type SaslLogin,
 } from './client.js';
 export { clientProof, saslPrepare, scramKeys, serverSignature, xor, type ScramHash, type ScramKeys } from './scram.js';
+export { sameSecret } from './secret.js';

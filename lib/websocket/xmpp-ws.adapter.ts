@@ -5,6 +5,13 @@ import { ApplicationConfig, type HttpAdapterHost } from '@nestjs/core';
 import { WsAdapter } from '@nestjs/platform-ws';
 import type { WebSocket, WebSocketServer } from 'ws';
 
+/** Nobody serves the path of an upgrade. Node has taken its own listeners off the socket: an error without one would end the process. */
+function refuseUpgrade(socket: Duplex): void {
+  socket.on('error', () => socket.destroy());
+  socket.once('finish', () => socket.destroy());
+  socket.end(`HTTP/1.1 404 ${STATUS_CODES[404]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
 /** Marks the options, the server and the sockets of an XMPP endpoint. */
 export const XMPP_ENDPOINT = Symbol.for('nestjs-xmpp:endpoint');
 
@@ -118,7 +125,7 @@ export class XmppWsAdapter extends WsAdapter {
       if (server) {
         server.handleUpgrade(request, socket, head, (ws: unknown) => server.emit('connection', ws, request));
       } else if (httpServer.listenerCount('upgrade') === 1) {
-        socket.end(`HTTP/1.1 404 ${STATUS_CODES[404]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+        refuseUpgrade(socket);
       }
     };
     httpServer.on('upgrade', listener);

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readSourceFiles } from '../architecture/source-files.js';
-import { faultsOf, type Requirements } from './faults.js';
+import { faultsOf, uncited, type Requirements } from './faults.js';
 import { readTable, type Row } from './table.js';
 import { readTitles, titlesOf } from './titles.js';
 
@@ -33,6 +33,10 @@ describe('docs/CONFORMANCE.md', () => {
       exists: (path) => existsSync(join(ROOT, path)),
     });
     expect(faults).toEqual([]);
+  });
+
+  it('every rule that the security of others taught, R1 to R28, is cited by a test', () => {
+    expect(uncited({ R: 28 }, readTitles(ROOT))).toEqual([]);
   });
 
   it('D6, R14, P37: no file of lib asks DNS for TXT records, or offers any', () => {
@@ -74,6 +78,11 @@ describe('the check', () => {
     ['a number that is no requirement', [row()], `it('W7: shows it', () => {})`, 'test/a.spec.ts: "W7: shows it" cites W7, which is no requirement'],
   ])('finds %s', (_what, rows, source, fault) => {
     expect(faults(rows, source)).toContain(fault);
+  });
+
+  it('finds a rule that no test cites', () => {
+    const titles = titlesOf('test/a.spec.ts', `it('R1: shows', () => {}); it.skip('R2: shows', () => {}); it('tells of R3', () => {});`);
+    expect(uncited({ R: 3 }, titles)).toEqual(['R2: no test cites it', 'R3: no test cites it']);
   });
 
   it('reads the rows of a table', () => {

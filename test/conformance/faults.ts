@@ -11,16 +11,26 @@ export interface Evidence {
   readonly exists: (file: string) => boolean;
 }
 
+/** The numbers that are asked for: `W1`, `W2`, … */
+function numbersOf(requirements: Requirements): string[] {
+  return Object.entries(requirements).flatMap(([letter, count]) => Array.from({ length: count }, (_, index) => `${letter}${index + 1}`));
+}
+
+/** The requirements that no test cites, a sentence each. */
+export function uncited(requirements: Requirements, titles: readonly Title[]): string[] {
+  const cited = new Set(titles.flatMap(({ cites }) => cites));
+  return numbersOf(requirements)
+    .filter((requirement) => !cited.has(requirement))
+    .map((requirement) => `${requirement}: no test cites it`);
+}
+
 /** Everything that is wrong with the table, a sentence each; nothing when every requirement is shown. */
 export function faultsOf(requirements: Requirements, { rows, titles, exists }: Evidence): string[] {
-  const wanted = Object.entries(requirements).flatMap(([letter, count]) =>
-    Array.from({ length: count }, (_, index) => `${letter}${index + 1}`),
-  );
-  const faults: string[] = [];
+  const wanted = numbersOf(requirements);
+  const faults = uncited(requirements, titles);
   for (const requirement of wanted) {
     const count = rows.filter((row) => row.requirement === requirement).length;
     if (count !== 1) faults.push(`${requirement} has ${count} rows`);
-    if (!titles.some(({ cites }) => cites.includes(requirement))) faults.push(`${requirement}: no test cites it`);
   }
   for (const { requirement, sentence, where, proofs } of rows) {
     if (!wanted.includes(requirement)) faults.push(`${requirement} is no requirement`);

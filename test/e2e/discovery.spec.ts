@@ -123,5 +123,8 @@ describe.each(PLATFORMS)('discovery on %s', (platform) => {
     expect(await base('example.org')).toBe('https://one.example.org/http-bind');
     expect(await base('example.net:443')).toBe('https://two.example.net/http-bind');
     expect(await base('elsewhere.example')).toBe('https://one.example.org/http-bind');
+    // Names that every object has.
+    expect(await base('constructor')).toBe('https://one.example.org/http-bind');
+    expect(await base('__proto__')).toBe('https://one.example.org/http-bind');
   });
 });

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { sameSecret } from '../../../../sasl/index.js';
 import { element, NS, Stanza, type Element } from '../../../../xml/index.js';
 import { StanzaError } from '../../../../stanza-error.js';
 import type { Jid } from '../../jid.js';
@@ -108,7 +109,7 @@ export class Room {
     if (this.config.membersOnly && !atLeast(affiliation, 'member')) throw new StanzaError('registration-required');
     const { password } = this.config;
     if (password !== '' && !atLeast(affiliation, 'owner')) {
-      if (request?.child('password', XMLNS.muc)?.text() !== password) throw new StanzaError('not-authorized');
+      if (!sameSecret(request?.child('password', XMLNS.muc)?.text() ?? '', password)) throw new StanzaError('not-authorized');
     }
     const holder = this.occupants.get(nick);
     if (holder) {
