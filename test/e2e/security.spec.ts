@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { WebSocket } from 'ws';
 import { PLATFORMS, startGateway, type Gateway } from '../support/gateway.js';
 import { creation, BoshHttp } from '../support/bosh-client.js';
 import { open, RawWebSocket } from '../support/websocket-client.js';
@@ -49,14 +50,13 @@ describe.each(PLATFORMS)('what others fell for, on %s', (platform) => {
   });
 
   it('R19: no message is inflated, whatever the client offers', async () => {
-    const client = await RawWebSocket.connect(gateway.wsUrl, ['xmpp'], { perMessageDeflate: true });
-    expect(client.socket.extensions).toBe('');
-    client.socket.close();
+    const client = new WebSocket(gateway.wsUrl, ['xmpp'], { perMessageDeflate: true });
+    await once(client, 'open');
+    expect(client.extensions).toBe('');
+    client.close();
   });
 
   it('R19: a list of subprotocols that takes regular expressions long is read at once', async () => {
-    const client = await RawWebSocket.connect(gateway.wsUrl, ['xmpp'], { headers: { 'X-Padding': ' '.repeat(8000) } });
-    client.socket.close();
     const socket = connect(gateway.port, '127.0.0.1');
     socket.write(
       'GET /xmpp-websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
