@@ -49,9 +49,11 @@ export { OnXmpp } from './hooks/index.js';
 export {
   redact,
   XmppHealth,
+  XmppHealthIndicator,
   XmppMetrics,
   XmppTrace,
   type XmppHealthReport,
+  type XmppHealthResult,
   type XmppTraceInfo,
   type XmppTraceLine,
   type XmppTraceOptions,

@@ -13,7 +13,7 @@ import { BoshController, BoshEndpoint } from './bosh/index.js';
 import { Clock, SystemClock } from './clock.js';
 import { HostMetaController } from './discovery/index.js';
 import { EventEmitterBridge, HooksExplorer } from './hooks/index.js';
-import { Counts, XmppHealth, XmppMetrics, XmppTrace } from './observability/index.js';
+import { Counts, XmppHealth, XmppHealthIndicator, XmppMetrics, XmppTrace } from './observability/index.js';
 import { Prebinding } from './prebind/index.js';
 import { SessionRegistry, XmppEvents, XmppSessionService } from './session/index.js';
 import { Sharing, XmppSharedKeyService } from './shared/index.js';
@@ -62,12 +62,13 @@ const CLIENT_GRACE = 1500;
     Prebinding,
     Counts,
     XmppHealth,
+    XmppHealthIndicator,
     XmppMetrics,
     HooksExplorer,
     EventEmitterBridge,
     XmppTrace,
   ],
-  exports: [XmppSessionService, XmppSharedKeyService, XmppEvents, XmppHealth, XmppMetrics, XmppTrace],
+  exports: [XmppSessionService, XmppSharedKeyService, XmppEvents, XmppHealth, XmppHealthIndicator, XmppMetrics, XmppTrace],
 })
 export class XmppModule
   extends ConfigurableModuleClass

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { Clock, Timeout } from '../clock.js';
 import { SessionRegistry } from '../session/index.js';
 import { Upstreams } from '../upstream/upstreams.js';
 import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
@@ -31,6 +32,7 @@ export class XmppHealth {
     @Inject(XMPP_OPTIONS) private readonly options: ResolvedOptions,
     private readonly sessions: SessionRegistry,
     private readonly upstreams: Upstreams,
+    private readonly clock: Clock,
   ) {}
 
   /** Probes the upstream of every domain, at most once in five seconds each. Never rejects. */
@@ -49,24 +51,24 @@ export class XmppHealth {
 
   private probe(domain: string): Promise<string> {
     const last = this.probes.get(domain);
-    if (last && performance.now() - last.at < PROBE_FRESH) return last.result;
+    if (last && this.clock.now() - last.at < PROBE_FRESH) return last.result;
     const result = this.attempt(domain);
-    this.probes.set(domain, { at: performance.now(), result });
+    this.probes.set(domain, { at: this.clock.now(), result });
     return result;
   }
 
   private async attempt(domain: string): Promise<string> {
-    let timer: NodeJS.Timeout | undefined;
+    let refuse!: (error: Error) => void;
+    const timeout = new Timeout(this.clock, () => refuse(new Error('no answer')));
     try {
-      const timeout = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new Error('no answer')), PROBE_TIMEOUT);
-      });
-      await Promise.race([this.upstreams.select(domain).probe?.(domain), timeout]);
+      const patience = new Promise<never>((_, reject) => (refuse = reject));
+      timeout.start(PROBE_TIMEOUT);
+      await Promise.race([this.upstreams.select(domain).probe?.(domain), patience]);
       return 'up';
     } catch (error) {
-      return (error as Error).message;
+      return error instanceof Error ? error.message : String(error);
     } finally {
-      clearTimeout(timer);
+      timeout.stop();
     }
   }
 }

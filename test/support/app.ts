@@ -13,6 +13,8 @@ export interface AppOptions {
   readonly options?: Partial<XmppModuleOptions>;
   /** Further modules of the host app. */
   readonly imports?: readonly Type[];
+  /** Whether those modules see what ours exports without importing it. */
+  readonly global?: boolean;
   /** Runs before the app listens, as a host's main.ts would: adapters, prefixes, pipes. */
   readonly configure?: (app: INestApplication) => void;
 }
@@ -27,10 +29,10 @@ export interface TestApp {
   close(): Promise<void>;
 }
 
-export async function startApp({ platform = 'express', options = {}, imports = [], configure }: AppOptions = {}): Promise<TestApp> {
+export async function startApp({ platform = 'express', options = {}, imports = [], global = false, configure }: AppOptions = {}): Promise<TestApp> {
   const xmpp: XmppModuleOptions = { domains: ['localhost'], ...options };
 
-  @Module({ imports: [XmppModule.forRoot(xmpp), ...imports] })
+  @Module({ imports: [XmppModule.forRoot({ ...xmpp, isGlobal: global }), ...imports] })
   class HostModule {}
 
   const app = await NestFactory.create<INestApplication>(HostModule, adapterOf(platform), { logger: ['error'], abortOnError: false });
