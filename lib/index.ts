@@ -5,6 +5,7 @@ export {
   type BoshOptions,
   type HostMetaOptions,
   type LimitOptions,
+  type LogOptions,
   type SharedOptions,
   type WebSocketOptions,
   type XmppModuleOptions,

@@ -13,7 +13,7 @@ import { BoshController, BoshEndpoint } from './bosh/index.js';
 import { Clock, SystemClock } from './clock.js';
 import { HostMetaController } from './discovery/index.js';
 import { EventEmitterBridge, HooksExplorer } from './hooks/index.js';
-import { Counts, XmppHealth, XmppHealthIndicator, XmppMetrics, XmppTrace } from './observability/index.js';
+import { Counts, Journal, XmppHealth, XmppHealthIndicator, XmppMetrics, XmppTrace } from './observability/index.js';
 import { Prebinding } from './prebind/index.js';
 import { SessionRegistry, XmppEvents, XmppSessionService } from './session/index.js';
 import { Sharing, XmppSharedKeyService } from './shared/index.js';
@@ -61,6 +61,7 @@ const CLIENT_GRACE = 1500;
     BoshEndpoint,
     Prebinding,
     Counts,
+    Journal,
     XmppHealth,
     XmppHealthIndicator,
     XmppMetrics,

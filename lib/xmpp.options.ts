@@ -30,6 +30,7 @@ export interface XmppModuleOptions {
   /** Take the client's address from `X-Forwarded-For`: true for one proxy in front, a number for so many. Default: false. */
   trustProxy?: boolean | number;
   hostMeta?: Partial<HostMetaOptions>;
+  log?: Partial<LogOptions>;
 }
 
 export interface WebSocketOptions {
@@ -92,6 +93,11 @@ export interface LimitOptions {
   maxBufferedBytes: number;
 }
 
+export interface LogOptions {
+  /** At which level of Nest's logger a line about each session that ended is written, with the reason. */
+  sessions: 'debug' | 'log' | 'off';
+}
+
 export interface HostMetaOptions {
   /** Public base URL, such as `https://chat.example.org`, or one for each domain; none: derived from the request. */
   url: string | Record<string, string> | undefined;
@@ -127,6 +133,7 @@ export interface ResolvedOptions {
   /** How many proxies in front are trusted. */
   readonly trustProxy: number;
   readonly hostMeta: Readonly<HostMetaOptions>;
+  readonly log: Readonly<LogOptions>;
 }
 
 /** @publicApi An option has a value that it cannot have. The message names the option, the value and what is allowed. */
@@ -210,6 +217,7 @@ const RULES = {
     allowed: 'a list of base64 SHA-256 hashes',
     read: (value) => (isList(value) && value.every((item) => /^[A-Za-z0-9+/]{43}=$/.test(item)) ? value : undefined),
   } satisfies Rule<string[] | undefined>,
+  'log.sessions': oneOf('debug', ['debug', 'log', 'off']),
   'origins': {
     default: ['*'],
     allowed: "'*' or a list of origins such as https://app.example.org",
@@ -236,7 +244,7 @@ const RULES = {
   } satisfies Rule<number>,
 } satisfies Record<string, Rule<unknown>>;
 
-const GROUPS = ['websocket', 'bosh', 'shared', 'limits', 'hostMeta'] as const;
+const GROUPS = ['websocket', 'bosh', 'shared', 'limits', 'hostMeta', 'log'] as const;
 const SPECIAL = ['domains', 'formerDomains', 'upstream'];
 
 /**

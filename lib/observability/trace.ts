@@ -4,6 +4,7 @@ import { Clock, Timeout } from '../clock.js';
 import { SessionRegistry, XmppEvents, type Session, type XmppSession } from '../session/index.js';
 import type { StreamHeader } from '../upstream/upstream.js';
 import { Stanza } from '../xml/index.js';
+import { oneLine } from './journal.js';
 import { redact } from './redaction.js';
 
 /** @publicApi One thing that passed in a session that is traced, or that happened to it. */
@@ -155,11 +156,6 @@ export class XmppTrace implements OnApplicationShutdown {
   private onError(error: unknown): void {
     this.logger.error('a trace could not be written', error instanceof Error ? error.stack : String(error));
   }
-}
-
-/** What a client sends must not look like a line of somebody else's in the log. */
-function oneLine(text: string): string {
-  return text.replace(/[\p{Cc}\u2028\u2029]/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 const ARROWS = { in: '>', out: '<', note: '-' } as const;

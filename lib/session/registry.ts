@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { Clock, Timeout } from '../clock.js';
 import type { StreamHeader } from '../upstream/upstream.js';
 import { Upstreams } from '../upstream/upstreams.js';
@@ -28,7 +28,6 @@ export class SessionRegistry {
   /** Totals since the start. */
   readonly traffic: Traffic = { stanzasIn: 0, bytesIn: 0, stanzasOut: 0, bytesOut: 0 };
 
-  private readonly logger = new Logger('XmppSession');
   private readonly sessions = new Map<string, Session>();
   private readonly admission: Admission;
   private readonly context: SessionContext;
@@ -66,7 +65,6 @@ export class SessionRegistry {
       },
       onGone: (session) => this.onGone(session),
     };
-    this.logLives();
   }
 
   /** Sessions, and clients that are about to have one. */
@@ -209,22 +207,6 @@ export class SessionRegistry {
   private onGone(session: Session): void {
     this.sessions.delete(session.id);
     if (this.sessions.size === 0) this.gone?.();
-  }
-
-  /** One line for each session's life. */
-  private logLives(): void {
-    const { logger } = this;
-    this.events.on('session.closed', ({ session, end }) => {
-      const { stanzasIn, stanzasOut } = session.traffic;
-      const seconds = Math.round((Date.now() - session.openedAt.getTime()) / 1000);
-      logger.debug(
-        `${session.id} ${session.transport} ${session.jid ?? session.domain} from ${session.address}: ` +
-          `${end.reason}${end.condition ? ` (${end.condition})` : ''} after ${seconds} s, ${stanzasIn} in, ${stanzasOut} out`,
-      );
-    });
-    this.events.on('upstream.failed', ({ session, message }) => {
-      logger.warn(`upstream of ${session.domain} failed: ${message}`);
-    });
   }
 }
 

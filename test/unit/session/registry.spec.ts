@@ -1,6 +1,5 @@
-import { Logger } from '@nestjs/common';
 import { SessionRefused, unguessable } from '../../../lib/session/index.js';
-import { NS, Stanza } from '../../../lib/xml/index.js';
+import { Stanza } from '../../../lib/xml/index.js';
 import { ENABLED, ScriptedClient, Stage } from './scripted.js';
 
 const MESSAGE = Stanza.parse('<message xmlns="jabber:client"><body>hi</body></message>');
@@ -236,29 +235,6 @@ describe('SessionRegistry', () => {
       expect(stage.service.count).toBe(0);
       expect(() => stage.service.enter('192.0.2.2')).not.toThrow();
     });
-  });
-
-  it('R24: logs a line for each life, without what passed', () => {
-    const lines: string[] = [];
-    Logger.overrideLogger({
-      log: (line: string) => lines.push(line),
-      debug: (line: string) => lines.push(line),
-      warn: (line: string) => lines.push(line),
-      error: (line: string) => lines.push(line),
-    });
-    try {
-      const stage = new Stage();
-      const { session, stream } = stage.bound();
-      session.send(Stanza.parse(`<auth xmlns="${NS.sasl}">SECRET</auth>`));
-      stream.says('<message xmlns="jabber:client"><body>SECRET</body></message>');
-      stream.handler.onEnd({ reason: 'failed', message: 'connection reset' });
-      expect(lines).toHaveLength(2);
-      expect(lines.join('\n')).toContain('upstream of example.org failed: connection reset');
-      expect(lines.join('\n')).toContain('romeo@example.org/orchard from 192.0.2.1: upstream-failed (remote-connection-failed)');
-      expect(lines.join('\n')).not.toContain('SECRET');
-    } finally {
-      Logger.overrideLogger(false);
-    }
   });
 
   it('B33, R10: identifiers are 160 bits, safe in a URL, and differ', () => {
