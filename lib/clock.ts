@@ -22,6 +22,8 @@ export class Timeout {
   deadline = Infinity;
   /** @internal When the wheel looks at it next; Infinity while it is in no slot. */
   visit = Infinity;
+  /** @internal Its place in the slot. */
+  place = 0;
 
   constructor(
     private readonly clock: Clock,
@@ -49,7 +51,11 @@ export const TICK = 50;
 const SLOTS = 512;
 
 abstract class Wheel extends Clock {
-  private readonly slots: (Set<Timeout> | undefined)[] = new Array(SLOTS);
+  /**
+   * In the order in which they were armed, with gaps where one was disarmed. No sets: the tables that a set
+   * leaves behind as it changes keep each other, and what was in them, alive until the next full collection.
+   */
+  private readonly slots: (Timeout | undefined)[][] = Array.from({ length: SLOTS }, () => []);
   private cursor = 0;
   private armed = 0;
 
@@ -57,14 +63,16 @@ abstract class Wheel extends Clock {
     this.disarm(timeout);
     const tick = Math.max(this.cursor + 1, Math.ceil(timeout.deadline / TICK));
     timeout.visit = tick * TICK;
-    const slot = (this.slots[tick % SLOTS] ??= new Set());
-    slot.add(timeout);
+    timeout.place = this.slots[tick % SLOTS]!.push(timeout) - 1;
     if (this.armed++ === 0) this.started();
   }
 
   disarm(timeout: Timeout): void {
     if (timeout.visit === Infinity) return;
-    if (this.slots[(timeout.visit / TICK) % SLOTS]?.delete(timeout)) this.armed--;
+    const slot = this.slots[(timeout.visit / TICK) % SLOTS]!;
+    if (timeout.place === slot.length - 1) slot.pop();
+    else slot[timeout.place] = undefined;
+    this.armed--;
     timeout.visit = Infinity;
   }
 
@@ -73,11 +81,19 @@ abstract class Wheel extends Clock {
     const until = Math.floor(now / TICK);
     if (until - this.cursor > SLOTS) this.cursor = until - SLOTS;
     while (this.cursor < until) {
-      const slot = this.slots[++this.cursor % SLOTS];
-      if (!slot || slot.size === 0) continue;
-      for (const timeout of slot) {
-        if (timeout.visit > now) continue; // a later round of the wheel
-        this.disarm(timeout);
+      const slot = this.slots[++this.cursor % SLOTS]!;
+      let kept = 0;
+      // Whoever fires may start and stop others, also of this slot.
+      for (let place = 0; place < slot.length; place++) {
+        const timeout = slot[place];
+        if (!timeout) continue;
+        slot[place] = undefined;
+        if (timeout.visit > now) {
+          slot[(timeout.place = kept++)] = timeout; // a later round of the wheel
+          continue;
+        }
+        timeout.visit = Infinity;
+        this.armed--;
         if (timeout.deadline > now) {
           this.arm(timeout); // moved since
           continue;
@@ -85,6 +101,7 @@ abstract class Wheel extends Clock {
         timeout.deadline = Infinity;
         this.fire(timeout);
       }
+      slot.length = Math.min(kept, slot.length);
     }
     if (this.armed === 0) this.idle();
   }

@@ -18,6 +18,8 @@ interface Reading {
   readonly request: IncomingMessage;
   until: number;
   readonly fail: (fault: BodyFault) => void;
+  /** Its place among the others; -1 when it is over. */
+  place: number;
 }
 
 /** What a body parser of the host's may have left behind. */
@@ -25,7 +27,7 @@ type ParsedRequest = IncomingMessage & { readonly body?: unknown; readonly rawBo
 
 /** Reads the bodies of requests, of whatever `Content-Type`, within limits of size and time. */
 export class BodyReader {
-  private readonly readings = new Set<Reading>();
+  private readonly readings: Reading[] = [];
   private readonly timeout: Timeout;
 
   /** @param limit bytes of a body, also when it is inflated */
@@ -48,7 +50,7 @@ export class BodyReader {
       if (over) return;
       over = true;
       if (fault === 'too-large') reading.until = this.clock.now() + TIMEOUT;
-      else this.readings.delete(reading);
+      else this.forget(reading);
       const body = more ? Buffer.concat(more) : (first ?? NOTHING);
       if (fault) return done(body, fault);
       const encoding = request.headers['content-encoding'];
@@ -56,8 +58,8 @@ export class BodyReader {
       else inflate(body, encoding, limit, done);
     };
     const now = this.clock.now();
-    const reading: Reading = { request, until: now + (declared > limit ? GLANCE : TIMEOUT), fail: finish };
-    this.readings.add(reading);
+    const reading: Reading = { request, until: now + (declared > limit ? GLANCE : TIMEOUT), fail: finish, place: this.readings.length };
+    this.readings.push(reading);
     if (!this.timeout.running) this.timeout.start(reading.until - now);
     else if (declared > limit) this.timeout.start(Math.min(this.timeout.deadline - now, GLANCE));
     request.on('data', (chunk: Buffer) => {
@@ -68,14 +70,26 @@ export class BodyReader {
       if (size > limit || declared > limit) finish('too-large');
     });
     request.on('end', () => {
-      this.readings.delete(reading);
+      this.forget(reading);
       finish();
     });
     request.on('close', () => {
-      this.readings.delete(reading);
+      this.forget(reading);
       over = true;
     });
     request.on('error', () => {});
+  }
+
+  /** The last one takes its place. */
+  private forget(reading: Reading): void {
+    const { place } = reading;
+    if (place < 0) return;
+    const last = this.readings.pop()!;
+    if (last !== reading) {
+      this.readings[place] = last;
+      last.place = place;
+    }
+    reading.place = -1;
   }
 
   /** The stream was read to its end before: take what a parser of the host's made of it. */
@@ -87,12 +101,12 @@ export class BodyReader {
   private onTimeout(): void {
     const now = this.clock.now();
     let next = Infinity;
-    for (const reading of this.readings) {
+    for (const reading of [...this.readings]) {
       if (reading.until > now) {
         next = Math.min(next, reading.until);
         continue;
       }
-      this.readings.delete(reading);
+      this.forget(reading);
       reading.fail(Number(reading.request.headers['content-length'] ?? 0) > this.limit ? 'too-large' : 'timeout');
       // The answer is on its way; nothing else is taken from this connection.
       setImmediate(() => reading.request.socket.destroySoon());

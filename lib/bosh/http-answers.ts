@@ -19,8 +19,8 @@ const HEADER_NAMES = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+(\s*,\s*[A-Za-z0-9!#$%&'*+.^_`
 export class HttpAnswers {
   /** By `Content-Type`; Node reads a headers object at once, so that one will do for all answers. */
   private readonly headers = new Map<string, OutgoingHttpHeaders>();
-  /** Requests that are not answered, and answers that have not left. */
-  private readonly open = new Set<object>();
+  /** How many requests are not answered, or their answers have not left. */
+  private open = 0;
   private idle: (() => void) | undefined;
 
   constructor(
@@ -32,19 +32,18 @@ export class HttpAnswers {
   ) {}
 
   /** A request is there that will be answered. */
-  begin(exchange: object): void {
-    this.open.add(exchange);
+  begin(): void {
+    this.open++;
   }
 
   /** It was answered, or there is nobody to answer. */
-  done(exchange: object): void {
-    this.open.delete(exchange);
-    if (this.open.size === 0) this.idle?.();
+  done(): void {
+    if (--this.open === 0) this.idle?.();
   }
 
   /** Calls back when every answer has left. */
   whenIdle(callback: () => void): void {
-    if (this.open.size === 0) callback();
+    if (this.open === 0) callback();
     else this.idle = callback;
   }
 

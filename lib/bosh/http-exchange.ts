@@ -22,9 +22,9 @@ export class HttpExchange extends Exchange {
   ) {
     super(at, outgoing.destroyed || outgoing.closed);
     if (this.gone) return;
-    http.begin(this);
+    http.begin();
     outgoing.once('close', () => {
-      this.http.done(this);
+      this.http.done();
       this.over(this.flushed);
     });
   }

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { defer, type Deferred } from '../turn.js';
 import type { Stanza } from '../xml/index.js';
 
 /** Up to here a batch is copied into one buffer; beyond, its pieces are handed over as they are. */
@@ -6,10 +7,10 @@ const COPY_LIMIT = 65_536;
 
 /**
  * Writes WebSocket text messages (RFC 6455, section 5.2) straight to the socket of a connection.
- * What is written within one tick goes out as one write: with many stanzas the system calls cost
- * most. One message is one frame; nothing is masked, compressed or fragmented.
+ * What is written within one turn of the event loop goes out as one write: with many stanzas the
+ * system calls cost most. One message is one frame; nothing is masked, compressed or fragmented.
  */
-export class FrameWriter {
+export class FrameWriter implements Deferred {
   private batch: (Stanza | Buffer)[] = [];
   private batchBytes = 0;
   private scheduled = false;
@@ -40,7 +41,7 @@ export class FrameWriter {
     this.batchBytes += headerLength(message.byteLength) + message.byteLength;
     if (!this.scheduled) {
       this.scheduled = true;
-      process.nextTick(flush, this);
+      defer(this);
     }
     if (this.socket.writableLength + this.batchBytes <= this.limit) return true;
     this.full = true;
@@ -53,10 +54,15 @@ export class FrameWriter {
     this.ended = true;
   }
 
+  /** @internal */
+  endOfTurn(): void {
+    this.scheduled = false;
+    this.flush();
+  }
+
   /** Hands over what waits. To be called before anything else is written to the socket. */
   flush(): void {
     const { batch, batchBytes, socket } = this;
-    this.scheduled = false;
     if (batch.length === 0) return;
     this.batch = [];
     this.batchBytes = 0;
@@ -94,10 +100,6 @@ export class FrameWriter {
     this.full = false;
     this.onDrained();
   };
-}
-
-function flush(writer: FrameWriter): void {
-  writer.flush();
 }
 
 function headerLength(payload: number): number {

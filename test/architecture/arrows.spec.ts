@@ -7,6 +7,8 @@ import { readFolders, readManifest, readSourceFiles, type SourceFile } from './s
 const ROOMS: readonly { readonly name: string; readonly files: RegExp; readonly imports: readonly string[] | 'all' }[] = [
   { name: 'xml', files: /^xml\//, imports: [] },
   { name: 'clock', files: /^clock\.ts$/, imports: [] },
+  // When writes are gathered.
+  { name: 'turn', files: /^turn\.ts$/, imports: [] },
   { name: 'ws', files: /^ws\.ts$/, imports: [] },
   { name: 'http', files: /^http\//, imports: [] },
   // What a sender is told, by the embedded server and by the app's hooks.
@@ -22,15 +24,15 @@ const ROOMS: readonly { readonly name: string; readonly files: RegExp; readonly 
   },
   // The kinds of upstream know nothing of the web, of the options of the module, nor of each other's business.
   { name: 'embedded', files: /^upstream\/embedded\//, imports: ['sasl', 'stanza-error', 'port', 'clock', 'xml'] },
-  { name: 'tcp', files: /^upstream\/tcp\//, imports: ['connection', 'port', 'clock', 'xml'] },
+  { name: 'tcp', files: /^upstream\/tcp\//, imports: ['connection', 'port', 'clock', 'turn', 'xml'] },
   // It dials as the one over TCP does: PROXY header and TLS are the same.
-  { name: 'upstream-websocket', files: /^upstream\/websocket\//, imports: ['tcp', 'connection', 'port', 'ws', 'clock', 'xml'] },
+  { name: 'upstream-websocket', files: /^upstream\/websocket\//, imports: ['tcp', 'connection', 'port', 'ws', 'clock', 'turn', 'xml'] },
   // What the kinds that dial a server have in common.
   { name: 'connection', files: /^upstream\/[^/]+\.ts$/, imports: ['port', 'clock', 'xml'] },
   { name: 'session', files: /^session\//, imports: ['upstreams', 'stanza-error', 'port', 'options', 'clock', 'xml'] },
   { name: 'shared', files: /^shared\//, imports: ['session', 'port', 'options', 'clock', 'xml'] },
   // Transports know their protocol and the session; the way back is the Client port that they implement.
-  { name: 'websocket', files: /^websocket\//, imports: ['shared', 'session', 'port', 'http', 'options', 'clock', 'xml'] },
+  { name: 'websocket', files: /^websocket\//, imports: ['shared', 'session', 'port', 'http', 'options', 'clock', 'turn', 'xml'] },
   { name: 'bosh', files: /^bosh\//, imports: ['shared', 'session', 'port', 'http', 'options', 'clock', 'xml'] },
   // Logs in as a client does, and hands what it has to one that a transport makes.
   { name: 'prebind', files: /^prebind\//, imports: ['bosh', 'shared', 'session', 'sasl', 'port', 'options', 'clock', 'xml'] },

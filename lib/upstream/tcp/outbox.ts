@@ -1,14 +1,15 @@
 import type { Writable } from 'node:stream';
+import { defer, type Deferred } from '../../turn.js';
 import type { Stanza } from '../../xml/index.js';
 
 /** Up to so many bytes a stanza is copied into one buffer with its neighbours; a larger one is written where it lies. */
 const COPIED_BYTES = 4096;
 
 /**
- * What waits to be written: before there is a connection, and then until the end of the tick, so
- * that all stanzas of one tick make one write.
+ * What waits to be written: before there is a connection, and then until the end of the turn of
+ * the event loop, so that all stanzas of one turn make one write.
  */
-export class Outbox {
+export class Outbox implements Deferred {
   private queue: Stanza[] = [];
   private queuedBytes = 0;
   private scheduled = false;
@@ -32,7 +33,7 @@ export class Outbox {
     if (this.socket !== undefined) this.schedule();
   }
 
-  /** Stanzas go to `socket` from now on, those that wait at the end of this tick. */
+  /** Stanzas go to `socket` from now on, those that wait at the end of this turn. */
   attach(socket: Writable): void {
     this.socket = socket;
     if (this.queue.length > 0) this.schedule();
@@ -58,11 +59,11 @@ export class Outbox {
   private schedule(): void {
     if (this.scheduled) return;
     this.scheduled = true;
-    process.nextTick(flushLater, this);
+    defer(this);
   }
 
   /** @internal */
-  flushScheduled(): void {
+  endOfTurn(): void {
     this.scheduled = false;
     this.flush();
     if (this.socket?.writableNeedDrain === false) this.taken();
@@ -86,10 +87,6 @@ export class Outbox {
     for (const piece of pieces) socket.write(piece);
     socket.uncork();
   }
-}
-
-function flushLater(outbox: Outbox): void {
-  outbox.flushScheduled();
 }
 
 /** Small neighbours as one buffer, large stanzas as they are. */

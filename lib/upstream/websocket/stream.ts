@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { Logger } from '@nestjs/common';
 import type { ClientOptions, WebSocket } from 'ws';
 import { Timeout } from '../../clock.js';
+import { defer, type Deferred } from '../../turn.js';
 import { loadWebSocket } from '../../ws.js';
 import { escapeAttribute, NS, Scanner, Stanza, XmlError } from '../../xml/index.js';
 import { CLOSE_TIMEOUT, MAX_WAITING_BYTES } from '../connection.js';
@@ -33,7 +34,7 @@ const UNSUPPORTED_DATA = 1003;
 let webSocketClass: typeof WebSocket | undefined;
 
 /** One stream to an RFC 7395 server. */
-export class WebSocketStream implements UpstreamStream {
+export class WebSocketStream implements UpstreamStream, Deferred {
   readonly secure: boolean;
 
   private phase = Phase.Connecting;
@@ -250,13 +251,13 @@ export class WebSocketStream implements UpstreamStream {
     if (!this.corked) {
       this.corked = true;
       this.socket!.cork();
-      process.nextTick(uncorkLater, this);
+      defer(this);
     }
     this.ws.send(frame, TEXT);
   }
 
   /** @internal */
-  uncork(): void {
+  endOfTurn(): void {
     if (!this.corked) return;
     this.corked = false;
     this.socket!.uncork();
@@ -307,10 +308,6 @@ export class WebSocketStream implements UpstreamStream {
     ws.once('close', () => patience.stop());
     ws.resume();
   }
-}
-
-function uncorkLater(stream: WebSocketStream): void {
-  stream.uncork();
 }
 
 /** To be followed by nobody: the client must not hear of the server's own hosts. */
