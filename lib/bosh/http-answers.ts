@@ -67,7 +67,7 @@ export class HttpAnswers {
       if (!this.anyOrigin) this.origins.setHeaders(request, response);
       if (headers['Content-Encoding']) vary.push('Accept-Encoding');
       if (vary.length > 0) headers['Vary'] = vary.join(', ');
-      if (closing) headers['Connection'] = 'close';
+      if (closing && request.httpVersionMajor < 2) headers['Connection'] = 'close'; // HTTP/2 knows no such header
     }
     response.writeHead(status, headers);
     if (request.method === 'HEAD') {

@@ -45,8 +45,13 @@ export function jrd(found: readonly Link[], { hostMeta }: ResolvedOptions): stri
 function configuredBase(request: IncomingMessage, { hostMeta, domains }: ResolvedOptions): string | undefined {
   const { url } = hostMeta;
   if (typeof url !== 'object') return url;
-  const name = /^[^:]*/.exec(request.headers.host ?? '')![0].toLowerCase();
+  const name = /^[^:]*/.exec(namedHost(request))![0].toLowerCase();
   return Object.hasOwn(url, name) ? url[name] : url[domains[0]!];
+}
+
+/** Whether the request was sent to a served domain, or to a name below it. */
+export function isAskedFor(request: IncomingMessage, options: ResolvedOptions): boolean {
+  return isServed(hostOf(request, options)?.name, options);
 }
 
 /**
@@ -56,16 +61,28 @@ function configuredBase(request: IncomingMessage, { hostMeta, domains }: Resolve
  */
 function requestedBase(request: IncomingMessage, options: ResolvedOptions): string {
   const { secure } = peerOf(request, options.trustProxy);
-  const forwarded = options.trustProxy > 0 ? request.headers['x-forwarded-host'] : undefined;
-  const named = (Array.isArray(forwarded) ? forwarded[0] : forwarded) ?? request.headers.host ?? '';
-  const host = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?$/i.exec(named.split(',').at(-1)!.trim());
-  const name = host?.[1]!.toLowerCase();
+  const host = hostOf(request, options);
+  const name = host?.name;
   const local = (request.socket.localAddress ?? '').replace(/^::ffff:/, '');
   const ours =
-    name !== undefined &&
-    (options.domains.some((domain) => name === domain || name.endsWith(`.${domain}`)) ||
-      name === local ||
-      name === `[${local}]` ||
-      (name === 'localhost' && /^(127\.|::1$)/.test(local)));
-  return `${secure ? 'https' : 'http'}://${ours ? host![0] : `${options.domains[0]}:${request.socket.localPort}`}`;
+    isServed(name, options) || name === local || name === `[${local}]` || (name === 'localhost' && /^(127\.|::1$)/.test(local));
+  return `${secure ? 'https' : 'http'}://${ours ? host!.authority : `${options.domains[0]}:${request.socket.localPort}`}`;
+}
+
+function isServed(name: string | undefined, { domains }: ResolvedOptions): boolean {
+  return name !== undefined && domains.some((domain) => name === domain || name.endsWith(`.${domain}`));
+}
+
+/** Whom the client meant, as far as proxies can be believed; with its port as `authority`. */
+function hostOf(request: IncomingMessage, { trustProxy }: ResolvedOptions): { name: string; authority: string } | undefined {
+  const { headers } = request;
+  const forwarded = trustProxy > 0 ? headers['x-forwarded-host'] : undefined;
+  const named = (Array.isArray(forwarded) ? forwarded[0] : forwarded) ?? namedHost(request);
+  const [authority, name] = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/i.exec(named.split(',').at(-1)!.trim()) ?? [];
+  return authority === undefined ? undefined : { name: name!.toLowerCase(), authority };
+}
+
+/** HTTP/2 names the host in a header of its own (RFC 9113, section 8.3.1). */
+function namedHost({ headers }: IncomingMessage): string {
+  return headers.host ?? String(headers[':authority'] ?? '');
 }

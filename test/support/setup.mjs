@@ -4,8 +4,10 @@
  * missing and cannot be installed here ends the run.
  */
 import { spawnSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import process from 'node:process';
+import { fileURLToPath } from 'node:url';
 import { findCommand, TOOLS } from './tools.mjs';
 
 function say(text) {
@@ -13,9 +15,9 @@ function say(text) {
 }
 
 /** Runs a command quietly; its output is shown only when it fails. */
-function step(what, command, args, env = {}) {
+function step(what, command, args, env = {}, cwd = process.cwd()) {
   const started = Date.now();
-  const result = spawnSync(command, args, { encoding: 'utf8', env: { ...process.env, ...env }, maxBuffer: 64 * 1024 * 1024 });
+  const result = spawnSync(command, args, { cwd, encoding: 'utf8', env: { ...process.env, ...env }, maxBuffer: 64 * 1024 * 1024 });
   if (result.status === 0) {
     say(`${what} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
     return;
@@ -50,6 +52,16 @@ function startNoDaemons() {
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 }
 
+/** The Nest before the current one, for the tests of host apps on it; again only when its lock file has changed. */
+function installNest11() {
+  const directory = join(dirname(fileURLToPath(import.meta.url)), '..', 'matrix', 'nest-11');
+  const lock = join(directory, 'package-lock.json');
+  const installed = join(directory, 'node_modules', '.installed-lock.json');
+  if (existsSync(installed) && readFileSync(installed, 'utf8') === readFileSync(lock, 'utf8')) return say('Nest 11 is installed');
+  step('installed Nest 11', 'npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts'], {}, directory);
+  copyFileSync(lock, installed);
+}
+
 const missing = missingPackages();
 if (missing.length > 0) {
   const list = missing.join(' ');
@@ -66,3 +78,4 @@ if (missing.length > 0) {
 for (const tool of TOOLS) say(`${tool.package} is ${findCommand(...tool.commands)}`);
 step('built the library', 'npm', ['run', '--silent', 'build']);
 step('built the sample', 'npm', ['run', '--silent', 'build:sample']);
+installNest11();
