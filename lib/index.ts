@@ -3,6 +3,7 @@ export type { XmppModuleExtras } from './xmpp.module-definition.js';
 export {
   XmppOptionsError,
   type BoshOptions,
+  type HookOptions,
   type HostMetaOptions,
   type LimitOptions,
   type LogOptions,
@@ -17,12 +18,15 @@ export {
   type Destinations,
   type Ending,
   type EndReason,
+  type Interception,
+  type InterceptorOptions,
   type PrebindFailure,
   type PrebindOptions,
   type Prebound,
   type PreboundShared,
   type SessionEnd,
   type SharedRefusal,
+  type StanzaContext,
   type StanzaDirection,
   type StanzaRefusal,
   type StreamCondition,
@@ -32,6 +36,7 @@ export {
   type XmppEventMap,
   type XmppEventName,
   type XmppSession,
+  type XmppStanzaInterceptor,
 } from './session/index.js';
 export {
   SHARED_KEY_STORE,
@@ -46,7 +51,7 @@ export {
 } from './shared/index.js';
 export { XMPP_CREDENTIALS, type XmppCredentials, type XmppLogin } from './prebind/index.js';
 export type { ClientMechanism } from './sasl/index.js';
-export { OnXmpp } from './hooks/index.js';
+export { OnXmpp, XmppInterceptor } from './hooks/index.js';
 export {
   redact,
   XmppHealth,

@@ -15,7 +15,7 @@ import { HostMetaController } from './discovery/index.js';
 import { EventEmitterBridge, HooksExplorer } from './hooks/index.js';
 import { Counts, Journal, XmppHealth, XmppHealthIndicator, XmppMetrics, XmppTrace } from './observability/index.js';
 import { Prebinding } from './prebind/index.js';
-import { SessionRegistry, XmppEvents, XmppSessionService } from './session/index.js';
+import { SessionRegistry, StanzaInterceptors, XmppEvents, XmppSessionService } from './session/index.js';
 import { Sharing, XmppSharedKeyService } from './shared/index.js';
 import { Upstreams } from './upstream/upstreams.js';
 import { loadStandardAdapter, STANDARD_ADAPTER, WebSocketInfoController, XmppGateway } from './websocket/index.js';
@@ -50,6 +50,13 @@ const CLIENT_GRACE = 1500;
       useFactory: () => {
         const logger = new Logger('XmppEvents');
         return new XmppEvents((name, error) => logger.error(`listener of ${name} failed`, error));
+      },
+    },
+    {
+      provide: StanzaInterceptors,
+      useFactory: () => {
+        const logger = new Logger('XmppInterceptors');
+        return new StanzaInterceptors((error) => logger.error('an interceptor failed', error));
       },
     },
     { provide: STANDARD_ADAPTER, useFactory: loadStandardAdapter },

@@ -31,6 +31,13 @@ export interface XmppModuleOptions {
   trustProxy?: boolean | number;
   hostMeta?: Partial<HostMetaOptions>;
   log?: Partial<LogOptions>;
+  hooks?: Partial<HookOptions>;
+}
+
+/** What the app's own classes may do: guards, interceptors, credentials. */
+export interface HookOptions {
+  /** Seconds that one of them may take for its answer; then it counts as one that failed. */
+  timeout: number;
 }
 
 export interface WebSocketOptions {
@@ -134,6 +141,7 @@ export interface ResolvedOptions {
   readonly trustProxy: number;
   readonly hostMeta: Readonly<HostMetaOptions>;
   readonly log: Readonly<LogOptions>;
+  readonly hooks: Readonly<HookOptions>;
 }
 
 /** @publicApi An option has a value that it cannot have. The message names the option, the value and what is allowed. */
@@ -189,6 +197,7 @@ const RULES = {
   'limits.bytesPerSecond': integer(0, 0, 10_000_000_000, 'bytes; 0: no limit'),
   'limits.authTimeout': number(60, 1, 3600, 'seconds'),
   'limits.maxBufferedBytes': integer(1_048_576, 1024, 1_073_741_824, 'bytes'),
+  'hooks.timeout': number(10, 0.1, 300, 'seconds'),
   'hostMeta.url': {
     default: undefined,
     allowed: 'an http: or https: URL, or an object with one for each domain',
@@ -244,7 +253,7 @@ const RULES = {
   } satisfies Rule<number>,
 } satisfies Record<string, Rule<unknown>>;
 
-const GROUPS = ['websocket', 'bosh', 'shared', 'limits', 'hostMeta', 'log'] as const;
+const GROUPS = ['websocket', 'bosh', 'shared', 'limits', 'hostMeta', 'log', 'hooks'] as const;
 const SPECIAL = ['domains', 'formerDomains', 'upstream'];
 
 /**

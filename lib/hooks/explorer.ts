@@ -1,6 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
-import { XmppEvents, type XmppEventName } from '../session/index.js';
+import { StanzaInterceptors, XmppEvents, type XmppEventName, type XmppStanzaInterceptor } from '../session/index.js';
+import { interceptorOptionsOf } from './interceptor.decorator.js';
 import { eventsOf } from './on-xmpp.decorator.js';
 
 type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
@@ -13,6 +14,7 @@ export class HooksExplorer implements OnModuleInit {
     private readonly discovery: DiscoveryService,
     private readonly scanner: MetadataScanner,
     private readonly events: XmppEvents,
+    private readonly interceptors: StanzaInterceptors,
   ) {}
 
   /** @throws {TypeError} for a hook that can never be called */
@@ -24,7 +26,13 @@ export class HooksExplorer implements OnModuleInit {
       if (!prototype || (wrapper.instance && seen.has(wrapper.instance))) continue;
       seen.add(wrapper.instance);
       this.exploreMethods(wrapper, prototype);
+      this.exploreClass(wrapper, prototype);
     }
+  }
+
+  private exploreClass(wrapper: Wrapper, prototype: object): void {
+    const options = interceptorOptionsOf(prototype.constructor);
+    if (options) this.interceptors.add(singleton(wrapper, prototype, 'it intercepts stanzas') as XmppStanzaInterceptor, options);
   }
 
   private exploreMethods(wrapper: Wrapper, prototype: object): void {

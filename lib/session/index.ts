@@ -9,6 +9,14 @@ export {
   type XmppEventMap,
   type XmppEventName,
 } from './events.js';
+export {
+  StanzaInterceptors,
+  type InterceptorOptions,
+  type Interception,
+  type StanzaContext,
+  type XmppStanzaInterceptor,
+} from './interceptors.js';
+export type { Lane } from './lane.js';
 export { Admission, Place, SessionRefused, type AdmissionLimits } from './limits.js';
 export {
   PrebindError,

@@ -8,6 +8,7 @@ import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
 import type { Client, Transport } from './client.js';
 import type { SessionEnd } from './end.js';
 import { XmppEvents } from './events.js';
+import { StanzaInterceptors } from './interceptors.js';
 import { Admission, SessionRefused, type Place } from './limits.js';
 import type { Prebinder } from './prebind.js';
 import { Session, type SessionContext, type Traffic } from './session.js';
@@ -42,6 +43,7 @@ export class SessionRegistry {
     private readonly clock: Clock,
     readonly events: XmppEvents,
     private readonly upstreams: Upstreams,
+    interceptors: StanzaInterceptors = new StanzaInterceptors(),
   ) {
     this.admission = new Admission(options.limits, clock, (limit, address) =>
       events.emit('limit.hit', { limit: `limits.${limit}`, address }),
@@ -55,6 +57,9 @@ export class SessionRegistry {
       authTimeout: options.limits.authTimeout * 1000,
       channelBinding: options.channelBinding,
       pace: options.limits,
+      interceptors,
+      hookTimeout: options.hooks.timeout * 1000,
+      maxBufferedBytes: options.limits.maxBufferedBytes,
       resumptions: {
         remember(id, jid) {
           jids.delete(id);
@@ -108,7 +113,7 @@ export class SessionRegistry {
   sendAs(id: string, stanza: Stanza): boolean {
     const session = this.sessions.get(id);
     if (!session || session.end || session.jid === undefined || session.managed) return false;
-    session.send(stanza);
+    session.forward(stanza);
     return true;
   }
 

@@ -10,9 +10,12 @@ import type {
 } from '../upstream/upstream.js';
 import { NS, type Stanza } from '../xml/index.js';
 import { bounce } from './bounce.js';
+import { Carriers } from './carriers.js';
 import type { Client, ClientSession, Transport } from './client.js';
 import type { EndReason, SessionEnd } from './end.js';
-import type { XmppEvents } from './events.js';
+import type { StanzaDirection, XmppEvents } from './events.js';
+import type { StanzaInterceptors } from './interceptors.js';
+import { Lane, type LaneContext, type LaneEnds } from './lane.js';
 import { Negotiation, passableFeatures, type Resumptions } from './negotiation.js';
 import { Pace, type PaceLimits } from './pace.js';
 import type { UpstreamStates } from './upstream-states.js';
@@ -59,6 +62,11 @@ export interface SessionContext {
   /** Milliseconds. */
   readonly authTimeout: number;
   readonly pace: PaceLimits;
+  readonly interceptors: StanzaInterceptors;
+  /** Milliseconds that the app's hooks may take. */
+  readonly hookTimeout: number;
+  /** Bytes that may wait for an interceptor. */
+  readonly maxBufferedBytes: number;
   /** Whether channel binding is offered to clients. */
   readonly channelBinding: 'strip' | 'pass';
   /** The session is over and its upstream stream gone. */
@@ -84,8 +92,16 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
   private over: SessionEnd | undefined;
   private streams = 0;
   private readonly pace: Pace | undefined;
-  /** The upstream does not read; known where the client has a pace to keep. */
+  /** The upstream does not read. */
   private blocked = false;
+  /** The client does not read. */
+  private clientFull = false;
+  /** What interceptors see, when a resource is bound and if there are any. */
+  private laneContext: LaneContext | undefined;
+  private outbound: Lane | undefined;
+  private inbound: Lane | undefined;
+  /** All lanes to the server; of a stream that is shared, each client has its own. */
+  private readonly inboundLanes = new Set<Lane>();
 
   constructor(
     readonly domain: string,
@@ -97,9 +113,7 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
       context.events.emit('limit.hit', { limit: 'limits.authTimeout', address: this.address });
       this.terminate({ reason: 'auth-timeout', condition: 'policy-violation', text: 'not authenticated in time' });
     });
-    this.pace = Pace.of(context.pace, context.clock, () => {
-      if (!this.over && !this.blocked) this.client.onDrain();
-    });
+    this.pace = Pace.of(context.pace, context.clock, () => this.release());
   }
 
   get jid(): string | undefined {
@@ -159,6 +173,24 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
    */
   send(stanza: Stanza): boolean {
     if (this.over) return true;
+    if (!this.laneContext) return this.forward(stanza);
+    this.inbound ??= this.newInboundLane({
+      forward: (element) => void this.forward(element),
+      answer: (error) => {
+        if (!this.over) this.pass(error);
+      },
+      onDrain: () => this.release(),
+    });
+    this.inbound!.take(stanza);
+    return this.takes();
+  }
+
+  /**
+   * The same, past the app's interceptors: what they have seen, or is none of their business.
+   * @returns false when the upstream is slow
+   */
+  forward(stanza: Stanza): boolean {
+    if (this.over && this.inboundLanes.size === 0) return true;
     if (this.tap) this.tap('in', stanza);
     const { traffic } = this.context;
     traffic.stanzasIn++;
@@ -166,12 +198,27 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
     this.traffic.stanzasIn++;
     this.traffic.bytesIn += stanza.byteLength;
     if (!this.negotiation.authenticated) this.negotiation.outgoing(stanza);
-    const taken = this.stream.send(stanza);
-    if (!this.pace) return taken;
-    this.blocked = !taken;
+    this.blocked = !this.stream.send(stanza);
+    if (!this.pace) return !this.blocked;
     const limit = this.pace.count(stanza.byteLength);
     if (limit) this.context.events.emit('limit.hit', { limit: `limits.${limit}`, address: this.address });
-    return taken && !this.pace.resting;
+    return !this.blocked && !this.pace.resting;
+  }
+
+  /**
+   * A way to the server on which interceptors see what passes; undefined where there is nothing to see. The stream
+   * is not closed before everything on it has gone on.
+   */
+  newInboundLane(ends: LaneEnds): Lane | undefined {
+    if (!this.laneContext) return undefined;
+    const lane = new Lane({ session: this, direction: 'in' }, ends, this.laneContext);
+    this.inboundLanes.add(lane);
+    return lane;
+  }
+
+  /** Nothing more comes on it. */
+  endInboundLane(lane: Lane): void {
+    lane.whenIdle(() => this.inboundLanes.delete(lane));
   }
 
   /** A new stream on the same connection, after SASL (RFC 7395, section 3.7; XEP-0206, section 5). */
@@ -183,7 +230,8 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
 
   /** The client takes stanzas again. */
   drained(): void {
-    if (!this.over) this.stream.resume();
+    this.clientFull = false;
+    if (!this.over && !this.outbound?.full) this.stream.resume();
   }
 
   /**
@@ -193,10 +241,11 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
    */
   leave(end: SessionEnd, undelivered: readonly Stanza[] = []): void {
     if (this.over) return;
-    this.finish(end);
-    if (UNCLEAN.has(end.reason) && this.resumable) return this.stream.abort();
+    const unseen = this.finish(end);
+    if (UNCLEAN.has(end.reason) && this.resumable) return this.abort();
     this.bounceAll(undelivered);
-    this.stream.close();
+    this.bounceAll(unseen);
+    this.close();
   }
 
   // From the app or this process.
@@ -204,11 +253,12 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
   /** Ends the session and tells the client why. */
   terminate(end: SessionEnd): void {
     if (this.over) return;
-    this.finish(end);
+    const unseen = this.finish(end);
     this.client.onEnd(end);
     // One that moves can go on with its stream elsewhere.
-    if (end.resumable || (end.uri && this.resumable)) this.stream.abort();
-    else this.stream.close();
+    if (end.resumable || (end.uri && this.resumable)) return this.abort();
+    this.bounceAll(unseen);
+    this.close();
   }
 
   /** Gives a stanza to the client as if the server had sent it. */
@@ -235,6 +285,13 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
   }
 
   onStanza(stanza: Stanza): void {
+    if (!this.outbound) return this.receive(stanza);
+    if (this.over) return;
+    this.outbound.take(stanza);
+    if (this.outbound.full) this.stream.pause();
+  }
+
+  private receive(stanza: Stanza): void {
     if (this.over) return;
     if (stanza.kind === undefined || this.negotiation.jid === undefined) {
       if (stanza.namespace === NS.streams) {
@@ -243,7 +300,7 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
           const end: SessionEnd = { reason: 'upstream-error', error: stanza };
           this.finish(end);
           this.client.onEnd(end);
-          return this.stream.close();
+          return this.close();
         }
         if (stanza.name === 'features') stanza = passableFeatures(stanza, this.context.channelBinding);
       } else {
@@ -255,10 +312,12 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
 
   onDrain(): void {
     this.blocked = false;
-    if (!this.over && !this.pace?.resting) this.client.onDrain();
+    this.release();
   }
 
   onEnd(end: UpstreamEnd): void {
+    // What came before it comes first.
+    if (this.outbound?.busy) return this.outbound.whenIdle(() => this.onEnd(end));
     if (end.reason === 'failed' && this.streams === 0) {
       this.context.upstreamStates.down(this.domain, this.upstream.name, end.message ?? 'connection lost');
     }
@@ -274,6 +333,7 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
       this.finish(told);
       this.client.onEnd(told);
     }
+    this.abandonInbound();
     this.context.onGone(this);
   }
 
@@ -289,7 +349,18 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
     this.traffic.stanzasOut++;
     this.traffic.bytesOut += stanza.byteLength;
     if (this.tap) this.tap('out', stanza);
-    if (!this.client.onStanza(stanza)) this.stream.pause();
+    if (this.client.onStanza(stanza)) return;
+    this.clientFull = true;
+    this.stream.pause();
+  }
+
+  /** Whether the client may go on. */
+  private takes(): boolean {
+    return !this.blocked && !this.pace?.resting && !this.inbound?.full;
+  }
+
+  private release(): void {
+    if (!this.over && this.takes()) this.client.onDrain();
   }
 
   private progress(stanza: Stanza): void {
@@ -298,14 +369,64 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
     if (!progress) return;
     this.authTimeout.stop();
     if (!before) this.context.events.emit('session.authenticated', { session: this });
-    if (progress !== 'authenticated') this.context.events.emit(`session.${progress}`, { session: this });
+    if (progress === 'authenticated') return;
+    this.openLanes();
+    this.context.events.emit(`session.${progress}`, { session: this });
   }
 
-  private finish(end: SessionEnd): void {
+  /** From now on the app's interceptors see what passes. What names the JID has passed them. */
+  private openLanes(): void {
+    const { clock, events, interceptors, hookTimeout, maxBufferedBytes } = this.context;
+    if (interceptors.isEmpty || this.laneContext) return;
+    const context = (direction: StanzaDirection): LaneContext => ({
+      clock,
+      interceptors,
+      carriers,
+      timeout: hookTimeout,
+      maxBytes: maxBufferedBytes,
+      managed: () => this.managed,
+      onRefused: (stanza, reason) => events.emit('stanza.refused', { session: this, stanza, direction, reason }),
+    });
+    const carriers = new Carriers(this.domain, this.jid ?? '');
+    this.laneContext = context('in');
+    const ends: LaneEnds = {
+      forward: (stanza) => this.receive(stanza),
+      answer: (error) => void this.stream.send(error),
+      onDrain: () => {
+        if (!this.over && !this.clientFull) this.stream.resume();
+      },
+    };
+    this.outbound = new Lane({ session: this, direction: 'out' }, ends, context('out'));
+  }
+
+  /** @returns what interceptors had yet to see on its way to the client */
+  private finish(end: SessionEnd): Stanza[] {
     this.over = end;
     this.authTimeout.stop();
     this.pace?.stop();
     this.context.events.emit('session.closed', { session: this, end });
+    return this.outbound?.abandon() ?? [];
+  }
+
+  /** Ends the stream when everything that the client sent has gone on. */
+  private close(): void {
+    for (const lane of this.inboundLanes) {
+      if (lane.busy) return lane.whenIdle(() => this.close());
+    }
+    this.inboundLanes.clear();
+    this.stream.close();
+  }
+
+  /** What the server has not acknowledged comes again. */
+  private abort(): void {
+    this.abandonInbound();
+    this.stream.abort();
+  }
+
+  private abandonInbound(): void {
+    const lanes = [...this.inboundLanes];
+    this.inboundLanes.clear();
+    for (const lane of lanes) lane.abandon();
   }
 }
 

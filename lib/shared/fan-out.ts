@@ -88,6 +88,10 @@ export class FanOut {
   /** For one client, at once. */
   give(member: Member, stanza: Stanza): void {
     if (member.state !== 'active') return;
+    if (member.leaving) {
+      if (this.members.size === 1) this.keep([stanza]);
+      return;
+    }
     let taken: boolean;
     try {
       taken = member.client.onStanza(stanza);
@@ -194,7 +198,7 @@ export class FanOut {
   }
 
   private transmit(stanza: Stanza): void {
-    if (!this.session!.send(stanza)) this.upstreamFull = true;
+    if (!this.session!.forward(stanza)) this.upstreamFull = true;
   }
 
   private finishJobs(): void {
@@ -216,6 +220,6 @@ export class FanOut {
   }
 
   private accepts(member: Member): boolean {
-    return !this.upstreamFull && (member.slow || this.slow === 0);
+    return !this.upstreamFull && !member.lane?.full && (member.slow || this.slow === 0);
   }
 }

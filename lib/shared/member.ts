@@ -1,5 +1,5 @@
 import { Timeout, type Clock } from '../clock.js';
-import type { Client, ClientSession, SessionEnd, SharedOpening } from '../session/index.js';
+import type { Client, ClientSession, Lane, SessionEnd, SharedOpening } from '../session/index.js';
 import type { StreamHeader } from '../upstream/upstream.js';
 import type { Stanza } from '../xml/index.js';
 import type { SharedRequest } from './request.js';
@@ -41,6 +41,10 @@ export class Member implements ClientSession {
   blocked = false;
   /** Its stanzas are answered as those of one that was let in: looked at once. */
   admitted = false;
+  /** Where the app's interceptors see what it sends, if there are any. */
+  lane: Lane | undefined;
+  /** It left; what it sent before is still on its lane. */
+  leaving = false;
   /** An undirected "unavailable": the last word of a client that leaves, or the user's wish. */
   farewell: Stanza | undefined;
 

@@ -3,6 +3,7 @@ import {
   SessionRefused,
   unguessable,
   type Client,
+  type Lane,
   type Session,
   type SessionEnd,
   type SharedRefusal,
@@ -125,7 +126,7 @@ export class SharedStream implements Client, MemberHub {
     this.told = this.fanOut.members.size;
     for (const member of [...this.fanOut.members]) {
       this.remove(member, end);
-      this.tell(member, end);
+      if (!member.leaving) this.tell(member, end);
     }
     if (promote) return this.promote();
     this.finish(end);
@@ -237,8 +238,19 @@ export class SharedStream implements Client, MemberHub {
   // As its clients see it.
 
   fromMember(member: Member, stanza: Stanza): boolean {
-    this.traffic.fromClient(member, stanza);
+    const lane = (member.lane ??= this.newLane(member));
+    if (lane) lane.take(stanza);
+    else this.traffic.fromClient(member, stanza);
     return this.fanOut.takesFrom(member);
+  }
+
+  /** Interceptors see what a client sends before the others get a copy of it: what is refused, nobody gets. */
+  private newLane(member: Member): Lane | undefined {
+    return this.session?.newInboundLane({
+      forward: (stanza) => this.traffic.fromClient(member, stanza),
+      answer: (error) => this.fanOut.tell(member, error),
+      onDrain: () => this.fanOut.unblock(member),
+    });
   }
 
   restartOf(member: Member, header: StreamHeader): void {
@@ -256,6 +268,12 @@ export class SharedStream implements Client, MemberHub {
       this.unqueue(member);
       return member.detach();
     }
+    if (member.lane?.busy) {
+      member.leaving = true;
+      return member.lane.whenIdle(() => {
+        if (member.state !== 'gone') this.left(member, end, undelivered, scope);
+      });
+    }
     if (scope === 'all' && this.bound) return this.endForAll(member, end, undelivered);
     const stays = this.fanOut.members.size > 1 || this.waiting.length > 0 || this.lingerTime() > 0;
     const farewell = member.takeFarewell();
@@ -268,8 +286,9 @@ export class SharedStream implements Client, MemberHub {
       this.session!.leave(end, undelivered);
       return this.promote();
     }
-    if (!stays) return this.close(end, undelivered);
-    this.fanOut.keep(undelivered);
+    const kept = [...undelivered, ...this.fanOut.takeBacklog()];
+    if (!stays) return this.close(end, kept);
+    this.fanOut.keep(kept);
     if (this.waiting.length === 0) this.linger.start(this.lingerTime());
   }
 
@@ -401,6 +420,7 @@ export class SharedStream implements Client, MemberHub {
   private remove(member: Member, end: SessionEnd): void {
     const { members } = this.fanOut;
     member.detach();
+    if (member.lane) this.session?.endInboundLane(member.lane);
     this.fanOut.remove(member);
     if (this.creator === member) this.creator = undefined;
     if (this.face === member.client) for (const { client } of [...members].slice(0, 1)) this.face = client;

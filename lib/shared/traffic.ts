@@ -37,6 +37,7 @@ export class Traffic {
   private readonly errors: Timeout;
   /** The server was told that nobody looks (XEP-0352). */
   private inactive = false;
+  private stopped = false;
   /** RFC 3921's session is there. */
   private established = false;
 
@@ -216,6 +217,7 @@ export class Traffic {
 
   /** Nothing of it happens any more. */
   stop(): void {
+    this.stopped = true;
     this.sweep.stop();
     this.errors.stop();
   }
@@ -244,7 +246,7 @@ export class Traffic {
   // Time.
 
   private armSweep(): void {
-    if (!this.sweep.running) this.sweep.start(SWEEP_INTERVAL);
+    if (!this.sweep.running && !this.stopped) this.sweep.start(SWEEP_INTERVAL);
   }
 
   private onSweep(): void {

@@ -74,6 +74,7 @@ describe('resolveOptions', () => {
     ['shared.minKeyLength', 1, 256, true],
     ['shared.maxClients', 1, 1000, true],
     ['shared.linger', 0, 3600, true],
+    ['hooks.timeout', 0.1, 300, false],
     ['limits.maxSessions', 1, 10_000_000, true],
     ['limits.maxSessionsPerAddress', 1, 10_000_000, true],
     ['limits.maxDepth', 2, 1000, true],

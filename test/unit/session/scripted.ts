@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { ManualClock } from '../../../lib/clock.js';
 import type { Client, SessionEnd, Transport } from '../../../lib/session/index.js';
-import { XmppEvents, SessionRegistry, type Session, type XmppEventMap, type XmppEventName } from '../../../lib/session/index.js';
+import { StanzaInterceptors, XmppEvents, SessionRegistry, type Session, type XmppEventMap, type XmppEventName } from '../../../lib/session/index.js';
 import type {
   StreamHeader,
   UpstreamHandler,
@@ -96,6 +96,7 @@ export class Stage {
   readonly streams: ScriptedStream[] = [];
   readonly events: [XmppEventName, XmppEventMap[XmppEventName]][] = [];
   readonly errors: unknown[] = [];
+  readonly interceptors = new StanzaInterceptors((error) => this.errors.push(error));
   readonly service: SessionRegistry;
   /** Thrown when the next stream is opened. */
   refuse: Error | undefined;
@@ -113,7 +114,7 @@ export class Stage {
     const events = new XmppEvents((_, error) => this.errors.push(error));
     for (const name of EVENTS) events.on(name, (event) => this.events.push([name, event]));
     const resolved = resolveOptions({ domains: ['example.org', 'example.net'], upstream, ...options });
-    this.service = new SessionRegistry(resolved, this.clock, events, new Upstreams(resolved, this.clock));
+    this.service = new SessionRegistry(resolved, this.clock, events, new Upstreams(resolved, this.clock), this.interceptors);
   }
 
   open(client = new ScriptedClient(), header: StreamHeader = {}): { client: ScriptedClient; session: Session; stream: ScriptedStream } {
@@ -142,6 +143,7 @@ const EVENTS = [
   'session.bound',
   'session.resumed',
   'session.closed',
+  'stanza.refused',
   'limit.hit',
   'upstream.failed',
 ] as const;

@@ -3,6 +3,7 @@ import { ManualClock } from '../../../lib/clock.js';
 import {
   XmppEvents,
   SessionRegistry,
+  StanzaInterceptors,
   type Client,
   type ClientSession,
   type SessionEnd,
@@ -131,6 +132,9 @@ export interface StageOptions {
 export class Stage {
   readonly clock = new ManualClock();
   readonly upstream = new Lines();
+  readonly interceptors = new StanzaInterceptors((error) => {
+    throw error;
+  });
   readonly sessions: SessionRegistry;
   readonly sharing: Sharing;
   readonly keys: XmppSharedKeyService;
@@ -147,7 +151,7 @@ export class Stage {
     const events = new XmppEvents((_name, error) => {
       throw error;
     });
-    this.sessions = new SessionRegistry(options, this.clock, events, new Upstreams(options, this.clock));
+    this.sessions = new SessionRegistry(options, this.clock, events, new Upstreams(options, this.clock), this.interceptors);
     this.sharing = new Sharing(options, this.clock, events, this.sessions, store, guard);
     this.keys = new XmppSharedKeyService(this.sharing);
     events.on('shared.attached', ({ client }) => this.log.push(`attached ${client}`));
