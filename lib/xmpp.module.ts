@@ -13,7 +13,7 @@ import { BoshController, BoshEndpoint } from './bosh/index.js';
 import { Clock, SystemClock } from './clock.js';
 import { HostMetaController } from './discovery/index.js';
 import { EventEmitterBridge, HooksExplorer } from './hooks/index.js';
-import { Counts, Journal, XmppHealth, XmppHealthIndicator, XmppMetrics, XmppTrace } from './observability/index.js';
+import { Counts, Journal, XmppHealth, XmppHealthIndicator, XmppMetrics, XmppTrace, Spans } from './observability/index.js';
 import { Prebinding } from './prebind/index.js';
 import { SessionRegistry, StanzaInterceptors, XmppEvents, XmppSessionService } from './session/index.js';
 import { Sharing, XmppSharedKeyService } from './shared/index.js';
@@ -69,6 +69,7 @@ const CLIENT_GRACE = 1500;
     Prebinding,
     Counts,
     Journal,
+    Spans,
     XmppHealth,
     XmppHealthIndicator,
     XmppMetrics,

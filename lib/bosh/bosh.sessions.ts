@@ -117,7 +117,7 @@ export class BoshSessions implements ClientContext {
       return this.sharing.open(domain, granted.header, client, { key, attachOnly, patience, http: exchange.request });
     }
     if (shared?.attachOnly) throw new SessionRefused('item-not-found', 'no key to attach with', 400);
-    return this.sessions.open(domain, granted.header, client);
+    return this.sessions.open(domain, granted.header, client, exchange.request);
   }
 
   isDomain(name: string, domain: string): boolean {

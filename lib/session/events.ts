@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Stanza } from '../xml/index.js';
 import type { SessionEnd } from './end.js';
 import type { XmppSession } from './session.js';
@@ -28,8 +29,11 @@ export type StanzaRefusal = 'dropped' | 'refused' | 'failed' | 'managed';
 
 /** @publicApi What happens, by name, and what listeners are told of it. */
 export interface XmppEventMap {
-  /** A client asked for a session: its upstream is being reached. Told while the client's own request is at work. */
-  'session.opening': { session: XmppSession };
+  /**
+   * A client asked for a session: its upstream is being reached. `http`: the request that began it, BOSH's first or the
+   * handshake of a WebSocket; none where the app asked for it (prebinding).
+   */
+  'session.opening': { session: XmppSession; http: IncomingMessage | undefined };
   /** The upstream's stream is open. */
   'session.opened': { session: XmppSession };
   /** The server says that the client is who it says (SASL, SASL2, or the login of old). */

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
 import { Clock, Timeout } from '../clock.js';
 import type { StreamHeader } from '../upstream/upstream.js';
@@ -162,9 +163,10 @@ export class SessionRegistry {
 
   /**
    * Opens a session. The client has its place ({@link enter}) and a served domain ({@link domainOf}).
+   * @param http the request that began it
    * @throws {SessionRefused}
    */
-  open(domain: string, header: StreamHeader, client: Client): Session {
+  open(domain: string, header: StreamHeader, client: Client, http?: IncomingMessage): Session {
     if (this.draining) throw new SessionRefused('system-shutdown', 'shutting down', 503, 1);
     const uri = this.destinationOf(client);
     if (uri) throw new SessionRefused('see-other-host', 'served elsewhere', 503, 1, uri);
@@ -176,7 +178,7 @@ export class SessionRegistry {
       this.sessions.delete(session.id);
       throw error;
     }
-    this.events.emit('session.opening', { session });
+    this.events.emit('session.opening', { session, http });
     return session;
   }
 

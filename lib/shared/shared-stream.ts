@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { Timeout, type Clock } from '../clock.js';
 import {
   SessionRefused,
@@ -25,7 +26,7 @@ export interface SharedContext {
   readonly clock: Clock;
   readonly options: ResolvedOptions;
   /** @throws {SessionRefused} */
-  open(domain: string, header: StreamHeader, client: Client): Session;
+  open(domain: string, header: StreamHeader, client: Client, http: IncomingMessage | undefined): Session;
   /** A resource is bound by the client at `address`. */
   bound(address: string): void;
   attached(stream: SharedStream, member: Member): void;
@@ -327,7 +328,7 @@ export class SharedStream implements Client, MemberHub {
     this.secured = creator.client.secure;
     members.add(creator);
     creator.activate();
-    this.current = this.context.open(this.domain, creator.header, this);
+    this.current = this.context.open(this.domain, creator.header, this, creator.request.http);
     this.fanOut.begin(this.current);
   }
 

@@ -42,7 +42,7 @@ export class Sharing {
     this.context = {
       clock,
       options,
-      open: (domain, header, client) => sessions.open(domain, header, client),
+      open: (domain, header, client, http) => sessions.open(domain, header, client, http),
       bound: (address) => this.attempts.restore(address),
       attached: (stream, { number, client }) =>
         events.emit('shared.attached', { session: stream.session!, client: number, address: client.address }),

@@ -250,7 +250,7 @@ export class WebSocketClient implements Client {
     }
     if (shared?.attachOnly) throw new SessionRefused('item-not-found', 'no key to attach with', 400);
     this.openTimer.start(OPEN_PATIENCE);
-    return sessions.open(domain, header, this);
+    return sessions.open(domain, header, this, this.request);
   }
 
   private sharedAttributes(stanza: Stanza): SharedAttributes | undefined {
