@@ -36,7 +36,9 @@ export class AnswerOrder {
 
   /** The network has taken an answer, or its connection is gone. */
   left(rid: number): void {
-    if (rid === this.rid) this.until = this.clock.now() + IN_FLIGHT;
+    if (rid !== this.rid) return;
+    this.until = this.clock.now() + IN_FLIGHT;
+    if (this.timeout?.running) this.timeout.start(IN_FLIGHT);
   }
 
   /**

@@ -82,6 +82,8 @@ export class BoshClient implements Client, ExchangeOwner {
   private slowed = false;
   private scheduled = false;
   private answeredEmpty = false;
+  /** The session is over, and its last answers are still to be given. */
+  private farewell: (() => void) | undefined;
 
   constructor(
     readonly sid: string,
@@ -96,7 +98,7 @@ export class BoshClient implements Client, ExchangeOwner {
     this.outbox = new Outbox(new StoredResponses(granted.requests, granted.acks), limits.maxBufferedBytes, () => {
       if (this.state !== 'over') this.session.drained();
     });
-    this.order = new AnswerOrder(granted.requests, clock, () => this.schedule());
+    this.order = new AnswerOrder(granted.requests, clock, () => (this.farewell ? this.farewell() : this.schedule()));
     this.keys = granted.newKey === undefined ? undefined : new KeySequence(granted.newKey);
     this.overactivity = new Overactivity(granted.requests, bosh.polling * 1000, bosh.overactivity === 'strict');
     this.wait = (granted.wait || bosh.wait) * 1000 - EARLY;
@@ -187,8 +189,8 @@ export class BoshClient implements Client, ExchangeOwner {
   closed(exchange: Exchange, flushed: boolean): void {
     this.connections--;
     this.outbox.settle(exchange, flushed);
-    if (this.state === 'over') return;
     if (exchange.response) this.order.left(exchange.response.rid);
+    if (this.state === 'over') return;
     if (!exchange.answered) {
       const entry = this.held.of(exchange) ?? this.window.waiting().find((parked) => parked.exchange === exchange);
       if (entry) entry.exchange = undefined;
@@ -374,10 +376,8 @@ export class BoshClient implements Client, ExchangeOwner {
     }
     const { outbox } = this;
     const alone = open.length === 1 && termination.detail !== undefined;
-    for (const entry of open) {
-      if (outbox.isEmpty || alone) this.tell(entry, termination, outbox.takeAll());
-      else this.give(entry, outbox.take());
-    }
+    const last = alone ? outbox.takeAll() : NOTHING;
+    this.part(open, 0, (entry) => this.tell(entry, termination, last));
     // The stream still goes: senders can be told at once. Where it is gone, what is left may yet be fetched.
     if (end.reason === 'terminated' || end.reason === 'shutdown' || end.reason === 'auth-timeout') {
       this.session.bounceAll(outbox.takeAll());
@@ -488,17 +488,22 @@ export class BoshClient implements Client, ExchangeOwner {
     return [...this.held.live(), ...this.window.waiting().filter(({ exchange }) => exchange)];
   }
 
+  /**
+   * The oldest requests get what waits, for clients drop what stands in an answer that ends the session; the others, at
+   * least so many, get the end, when it cannot overtake that any more.
+   */
+  private part(open: HeldRequest[], least: number, tell: (entry: HeldRequest, index: number) => void): void {
+    while (!this.outbox.isEmpty && open.length > least) this.give(open.shift()!, this.outbox.take());
+    this.farewell = () => open.forEach(tell);
+    if (this.order.isCertain) this.farewell();
+  }
+
   /** The client ends the session: its payload was forwarded before (XEP-0124, section 13). */
   private leave(scope?: 'all'): void {
     const open = this.unanswered();
     const { outbox } = this;
     this.finish();
-    // Clients drop what stands in an answer that ends the session.
-    const last = !outbox.isEmpty && open.length > 1 ? 1 : 0;
-    open.forEach((entry, index) => {
-      if (index === last) this.tell(entry, {});
-      else this.give(entry, index < last ? outbox.take() : NOTHING);
-    });
+    this.part(open, 1, (entry, index) => (index === 0 ? this.tell(entry, {}) : this.give(entry, NOTHING)));
     this.session.leave({ reason: 'closed' }, outbox.takeAll(), scope);
     this.bury({ condition: 'item-not-found' });
   }

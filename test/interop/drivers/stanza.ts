@@ -1,10 +1,7 @@
-import type { Agent } from 'stanza';
+import { createClient, type Agent } from 'stanza';
 import type { ChatClient, Driver, Listener, Login, Recovery } from './driver.js';
-import './in-order.js';
 import { packageVersion } from './packages.js';
 
-// Not by a static import: those of CommonJS modules come before all others.
-const { createClient } = await import('stanza');
 
 /** stanza (the library that was stanza.io), in Node. */
 export const stanza: Driver = {
@@ -15,7 +12,7 @@ export const stanza: Driver = {
   faults: {
     bosh:
       'processes answers in the order in which their reading ends (`transports/bosh.js` hands on each one when its `fetch` ' +
-      'is done), not in that of its requests, as XEP-0124, section 14.2 demands; the tests put them in order before it',
+      'is done), not in that of its requests, as XEP-0124, section 14.2 demands; the gateway keeps such answers a moment apart',
   },
   connect,
 };
