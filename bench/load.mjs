@@ -43,12 +43,9 @@ export class Load {
     const id = `c${++this.commands}`;
     this.write('traffic', { id, seconds: 3600, ...args });
     return {
-      progress: () => {
-        this.write('progress', { id });
-        return this.answer(id, 60);
-      },
+      progress: () => this.command('progress', { of: id }),
       finish: () => {
-        this.write('stop', { id });
+        this.write('stop', { of: id });
         return this.answer(id, (args.patience ?? 20) + 300);
       },
       /** Until it has come to its end by itself. */

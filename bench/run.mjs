@@ -122,9 +122,16 @@ function progressLine(done, all, { target, round, values, error, lost, ownBusies
     return unit === undefined || value === undefined ? [] : [`${metric} ${value.toFixed(digits)} ${unit}${per ? ` per ${per}` : ''}`];
   });
   const what = error ? `FAILED: ${error}` : figures.join(', ');
-  const busy = `core ${percent(targetBusy)}, ours ${percent(ownBusiest)}`;
+  const busy = `core ${percent(targetBusy)}, load ${percent(ownBusiest)}`;
   const place = `[${done}/${all}] ${scenario.name.padEnd(13)} ${target.padEnd(15)} round ${round}`;
   return `${place}  ${what}  (${busy}, LOST ${lost}, ${seconds.toFixed(1)} s)`;
+}
+
+/** What is not the same work, or differs in nothing that matters, is measured less. */
+function belongs(scenario, target, round) {
+  if (scenario.targets && !scenario.targets.includes(target.name)) return false;
+  if (target.families && !target.families.includes(scenario.family)) return false;
+  return round <= (target.mostRounds ?? round);
 }
 
 async function main() {
@@ -155,7 +162,7 @@ async function main() {
   for (const scenario of scenarios) {
     for (let round = 1; round <= Math.min(rounds, scenario.mostRounds ?? rounds); round++) {
       for (const target of found) {
-        if (!scenario.targets || scenario.targets.includes(target.name)) plan.push({ scenario, target, round });
+        if (belongs(scenario, target, round)) plan.push({ scenario, target, round });
       }
     }
   }
@@ -168,7 +175,7 @@ async function main() {
   }
 
   const rows = rowsOf(cells, scenarios);
-  console.log(`\n${consoleTable(rows, SCENARIOS)}`);
+  console.log(`\n${consoleTable(rows, SCENARIOS, { judges: !options.quick })}`);
   const lost = cells.reduce((sum, cell) => sum + cell.lost, 0);
   const failed = cells.filter(({ error }) => error !== undefined);
   for (const { scenario, target, round, error } of failed) console.log(`FAILED ${scenario} ${target} round ${round}: ${error}`);

@@ -2,11 +2,18 @@
  * What is measured. A scenario is run on each transport; it gives `values`, one for each of its `metrics`. A metric's `goal` is
  * the most that its ratio to the floor of the same round may be, for WebSocket and for BOSH.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileLimit } from './machine.mjs';
 
 const PER_100K = { unit: 's', per: '100k messages', digits: 2 };
 
 /** Seconds of CPU for 100,000 messages that were delivered. */
 const per100k = ({ cpu, delivered }) => (cpu / delivered) * 100_000;
+
+/** Each session is two files in the gateway: the client's connection and the server's. */
+const MOST_SESSIONS = Math.min(10_000, Math.floor((fileLimit() - 1000) / 2 / 100) * 100);
+const STEPS = [100, 1000, MOST_SESSIONS];
+const thousands = (n) => n.toLocaleString('en');
 
 const FAMILIES = [
   {
@@ -83,7 +90,144 @@ const FAMILIES = [
       return { cpu: (cpu / count) * 1000, p50: p50 / 1000 };
     },
   },
+  {
+    name: 'idle',
+    title: 'idle session',
+    about: 'memory of 4,000 sessions that are logged in and silent; over BOSH each has a request held; garbage collected before',
+    looked: true,
+    metrics: { memory: { title: 'idle session', unit: 'kB', digits: 1, goal: { ws: 1.15, bosh: 1.15 } } },
+    async run(cell) {
+      const count = cell.quick ? 200 : 4000;
+      await cell.login(Math.ceil(count / 4));
+      await cell.load.logout();
+      const before = await cell.memory();
+      await cell.login(count);
+      return { memory: (await cell.memory() - before) / count / 1000 };
+    },
+  },
+  {
+    name: 'silence',
+    title: '5,000 idle sessions',
+    about: 'CPU of 5,000 idle sessions, for long enough that each was pinged, or its request answered after `wait`, once',
+    targets: ['ours'],
+    mostRounds: 1,
+    metrics: { cpu: { title: 'CPU of 5,000 idle sessions', unit: '% of a core', digits: 2, absolute: true, goal: { ws: 1, bosh: 1 } } },
+    async run(cell) {
+      await cell.login(cell.quick ? 200 : 5000);
+      const seconds = cell.quick ? 1 : cell.transport === 'ws' ? 35 : 65;
+      const { cpu, wall } = await cell.measure(() => sleep(seconds * 1000));
+      return { cpu: (cpu / wall) * 100 };
+    },
+  },
+  {
+    name: 'slow',
+    title: 'a client that stops reading',
+    about: 'a client gets 100 MB that it does not read, while 10 pairs chat; the same before with a client that reads; then it reads on',
+    metrics: {
+      growth: { title: 'slow reader, growth of memory', unit: 'MB', digits: 1, absolute: true, goal: { ws: 12, bosh: 12 } },
+      others: { title: 'slow reader, rate of the others', unit: 'of the rate before', digits: 2, absolute: true, atLeast: true, goal: { ws: 0.9, bosh: 0.9 } },
+    },
+    run: slowReader,
+  },
+  {
+    name: 'shared',
+    title: 'shared session of 5 clients',
+    about: 'flood to 10 sessions that 5 clients share each; at the floor 5 sessions of their own get a copy from the server each',
+    targets: ['floor', 'ours'],
+    metrics: { cpu: { title: 'shared session of 5 clients, flood', ...PER_100K, goal: { ws: 1.2, bosh: 1.2 } } },
+    async run(cell) {
+      const shares = cell.target.name !== 'floor';
+      await cell.login(10);
+      await cell.login(50, shares ? { shared: 5 } : { group: 5 });
+      const args = { flows: 10, from: 0, first: 10, receivers: 5, to: shares ? 'jid' : 'group', window: 500 };
+      await cell.warm({ ...args, seconds: cell.seconds(1) });
+      return { cpu: per100k(await cell.traffic({ ...args, seconds: cell.seconds(2.5) })) };
+    },
+  },
+  {
+    name: 'scale',
+    title: `100 to ${thousands(MOST_SESSIONS)} sessions`,
+    about: 'messages from 50 clients to all the others in turn, 20 under way, with ever more sessions in one process',
+    looked: true,
+    targets: ['floor', 'ours'],
+    mostRounds: 2,
+    metrics: {
+      ...Object.fromEntries(STEPS.map((n) => [`m${n}`, { title: `messages, ${thousands(n)} sessions`, ...PER_100K }])),
+      ...Object.fromEntries(STEPS.slice(1).map((n) => [`l${n}`, { title: `login, up to ${thousands(n)} sessions`, unit: 'ms', digits: 2 }])),
+      ...Object.fromEntries(STEPS.slice(1).map((n) => [`s${n}`, { title: `memory of a session, ${thousands(n)} sessions`, unit: 'kB', digits: 1 }])),
+      messages: { title: `cost of a message, ${thousands(MOST_SESSIONS)} sessions to 100`, unit: 'times', absolute: true, goal: { ws: 1.2, bosh: 1.2 } },
+      login: { title: `cost of a login, ${thousands(MOST_SESSIONS)} sessions to 1,000`, unit: 'times', absolute: true, goal: { ws: 1.2, bosh: 1.2 } },
+      memory: { title: `memory of a session, ${thousands(MOST_SESSIONS)} sessions to 1,000`, unit: 'times', absolute: true, goal: { ws: 1.2, bosh: 1.2 } },
+    },
+    run: scale,
+  },
 ];
+
+/** 100 MB, in messages of 10 kB. */
+async function slowReader(cell) {
+  const messages = cell.quick ? 2000 : 10_000;
+  await cell.login(22);
+  const flood = { flows: 1, from: 1, first: 0, size: 10_000, messages, window: messages, patience: 120 };
+  const chat = { flows: 10, from: 2, first: 12, echo: 1 };
+  await cell.warm({ ...chat, seconds: cell.seconds(1) });
+
+  /** Runs the flood, and tells how fast the others were while it was sent, and the most memory that it took. */
+  const run = async (reads) => {
+    await cell.settle();
+    const before = cell.residentNow();
+    const others = cell.load.begin(chat);
+    const flooding = cell.load.begin({ ...flood, seconds: 0 });
+    let peak = before;
+    let sent;
+    do {
+      await sleep(20);
+      peak = Math.max(peak, cell.residentNow());
+      sent = (await flooding.progress()).sent;
+    } while (sent < messages);
+    const { delivered, seconds } = await others.progress();
+    // What is on its way into the target gets there.
+    for (let i = 0; i < 50; i++) {
+      await sleep(20);
+      peak = Math.max(peak, cell.residentNow());
+    }
+    if (!reads) cell.load.write('resume', { session: 0 });
+    cell.note(await flooding.end());
+    cell.note(await others.finish());
+    return { rate: delivered / seconds, growth: (peak - before) / 1e6 };
+  };
+
+  return cell.measure(async () => {
+    const reading = await run(true);
+    cell.load.write('stall', { session: 0 });
+    const stalled = await run(false);
+    return { growth: stalled.growth, others: stalled.rate / reading.rate };
+  });
+}
+
+async function scale(cell) {
+  const [few, some, many] = cell.quick ? [60, 200, 400] : STEPS;
+  await cell.login(cell.quick ? 50 : 500);
+  await cell.load.logout();
+  const values = {};
+  const empty = await cell.memory();
+  let present = 0;
+  for (const [i, n] of [few, some, many].entries()) {
+    const { cpu } = await cell.measure(() => cell.login(n - present));
+    const name = STEPS[i];
+    if (i > 0) {
+      values[`l${name}`] = (cpu / (n - present)) * 1000;
+      values[`s${name}`] = ((await cell.memory()) - empty) / n / 1000;
+    }
+    present = n;
+    const args = { flows: n - 50, from: 0, senders: 50, first: 50, concurrency: 20 };
+    await cell.warm({ ...args, seconds: cell.seconds(1) });
+    values[`m${name}`] = per100k(await cell.traffic({ ...args, seconds: cell.seconds(2) }));
+  }
+  values.messages = values[`m${STEPS[2]}`] / values[`m${STEPS[0]}`];
+  values.login = values[`l${STEPS[2]}`] / values[`l${STEPS[1]}`];
+  values.memory = values[`s${STEPS[2]}`] / values[`s${STEPS[1]}`];
+  return values;
+}
 
 const TRANSPORTS = { ws: 'WebSocket', bosh: 'BOSH' };
 

@@ -3,7 +3,8 @@
 //   login id= count= [concurrency=20] [group=] [shared=]    new sessions, with users that count on
 //   traffic id= flows= from= first= [senders=] [receivers=1] [to=jid|group|ADDRESS] [size=300] seconds=|messages=
 //           [window=1] [concurrency=0] [echo=0] [timed=0] [patience=20]
-//   progress id=, stop id=                                  of a traffic
+//   progress id= of=                                        how far a traffic is
+//   stop of=                                                it sends no more
 //   stall session=, resume session=                         reads no more, and reads again
 //   logout id=                                              all of them
 //
@@ -111,9 +112,9 @@ class Load final : public Audience, public net::Watched {
     if (command == "logout") return logout(arguments);
     if (command == "progress" || command == "stop") {
       for (Traffic& traffic : router_.traffics) {
-        if (traffic.id != arguments.text("id") || traffic.done) continue;
-        if (command == "stop") traffic.until = traffic.most = 0;
-        else report(traffic);
+        if (traffic.id != arguments.text("of")) continue;
+        if (command == "progress") report(traffic, arguments.text("id"));
+        else traffic.until = traffic.most = 0;
       }
       return;
     }
@@ -238,13 +239,13 @@ class Load final : public Audience, public net::Watched {
       const bool hopeless = router_.now > traffic.lastDelivery + traffic.patience;
       if (traffic.delivered < traffic.expected && !hopeless) continue;
       traffic.done = true;
-      report(traffic);
+      report(traffic, traffic.id);
     }
   }
 
-  void report(Traffic& traffic) {
+  void report(Traffic& traffic, const string& id) {
     const uint64_t end = traffic.done ? traffic.lastDelivery : router_.now;
-    std::printf("{\"id\":%s,\"done\":%s,\"sent\":%llu,\"delivered\":%llu,\"lost\":%llu,\"gone\":%zu,\"error\":%s,\"seconds\":%.6f", quoted(traffic.id).c_str(),
+    std::printf("{\"id\":%s,\"done\":%s,\"sent\":%llu,\"delivered\":%llu,\"lost\":%llu,\"gone\":%zu,\"error\":%s,\"seconds\":%.6f", quoted(id).c_str(),
                 traffic.done ? "true" : "false", static_cast<unsigned long long>(traffic.sent), static_cast<unsigned long long>(traffic.delivered),
                 static_cast<unsigned long long>(traffic.done ? traffic.lost() + router_.strays : 0), gone_, quoted(error_).c_str(),
                 double(end - traffic.startedAt) / 1e9);

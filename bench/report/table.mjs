@@ -29,13 +29,16 @@ function align(lines) {
   return lines.map((line) => line.map((cell, column) => (column < 2 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join('  ').trimEnd());
 }
 
-/** For the console. `core` is how busy the measured core was, `ours` the busiest of what measures. */
-export function consoleTable(rows, scenarios) {
-  const lines = [['what', 'target', 'median (min-max)', 'unit', 'to the floor', 'goal', '', 'core', 'ours', 'LOST']];
+/**
+ * For the console. `core` is how busy the measured core was, `load` the busiest of what measures.
+ * @param judges whether the figures are good enough to be held against the goals
+ */
+export function consoleTable(rows, scenarios, { judges }) {
+  const lines = [['what', 'target', 'median (min-max)', 'unit', 'to the floor', 'goal', '', 'core', 'load', 'LOST']];
   for (const row of rows) {
     const definition = definitionOf(row, scenarios);
     const { digits = 2, unit, per, absolute, atLeast } = definition;
-    const judged = row.target.startsWith('ours') && row.goal !== undefined;
+    const judged = judges && row.target.startsWith('ours') && row.goal !== undefined;
     const goal = judged ? `${atLeast ? '>=' : '<='} ${row.goal}${absolute ? ` ${unit}` : ''}` : '';
     lines.push([
       `${row.scenario} ${row.metric}`,
