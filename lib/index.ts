@@ -60,11 +60,25 @@ export {
   XmppTrace,
   type XmppHealthReport,
   type XmppHealthResult,
+  type XmppTraceHandle,
   type XmppTraceInfo,
   type XmppTraceLine,
   type XmppTraceOptions,
   type XmppTraceSink,
 } from './observability/index.js';
+export {
+  XmppAdminController,
+  XmppAdminModule,
+  type XmppAdminDetails,
+  type XmppAdminFilter,
+  type XmppAdminOptions,
+  type XmppAdminOverview,
+  type XmppAdminPage,
+  type XmppAdminSession,
+  type XmppAdminState,
+  type XmppRecordedLine,
+  type XmppRecording,
+} from './admin/index.js';
 export { XmppWsAdapter } from './websocket/index.js';
 export { EmbeddedUpstream } from './upstream/embedded/index.js';
 export { TcpUpstream, type TcpUpstreamOptions } from './upstream/tcp/index.js';

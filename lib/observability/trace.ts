@@ -40,6 +40,13 @@ export interface XmppTraceInfo {
   readonly sessions: readonly string[];
 }
 
+/** @publicApi A trace that was started. */
+export interface XmppTraceHandle extends XmppTraceInfo {
+  /** Not stopped, its time is not over, and, of a single session, that lives. */
+  readonly running: boolean;
+  stop(): void;
+}
+
 const DEFAULT_SECONDS = 600;
 const DEFAULT_LENGTH = 4096;
 
@@ -51,7 +58,7 @@ const DEFAULT_LENGTH = 4096;
 @Injectable()
 export class XmppTrace implements OnApplicationShutdown {
   private readonly logger = new Logger('XmppTrace');
-  private readonly traces = new Map<string, Trace>();
+  private readonly traces = new Set<Trace>();
   /** There while a trace runs. */
   private unlisten: (() => void)[] = [];
 
@@ -67,7 +74,7 @@ export class XmppTrace implements OnApplicationShutdown {
    * @param sink default: a line each in Nest's log
    * @throws {TypeError} for an `id` or `sid` of no session, and for options that make no sense
    */
-  start(key: string, sink: XmppTraceSink = (line) => this.log(line), options: XmppTraceOptions = {}): XmppTraceInfo {
+  start(key: string, sink: XmppTraceSink = (line) => this.log(line), options: XmppTraceOptions = {}): XmppTraceHandle {
     const { seconds = DEFAULT_SECONDS, maxLength = DEFAULT_LENGTH } = options;
     if (!(seconds >= 0)) throw new TypeError('seconds of a trace: 0 or more');
     if (!(maxLength >= 1)) throw new TypeError('maxLength of a trace: 1 or more');
@@ -78,49 +85,46 @@ export class XmppTrace implements OnApplicationShutdown {
       if (!session) throw new TypeError('no session of this process has that id or sid');
       name = session.id;
     }
-    this.stop(name);
-    const trace = new Trace(name, sink, maxLength, this.clock, () => this.stop(name), (error) => this.onError(error));
-    this.traces.set(name, trace);
+    const onStopped = (): void => {
+      this.traces.delete(trace);
+      if (this.traces.size === 0) for (const unlisten of this.unlisten.splice(0)) unlisten();
+    };
+    const trace = new Trace(name, sink, maxLength, this.clock, onStopped, (error) => this.onError(error));
+    this.traces.add(trace);
     if (this.traces.size === 1) this.listen();
     for (const session of live) if (trace.matches(session)) trace.follow(session);
     if (seconds > 0) trace.end.start(seconds * 1000);
-    return trace.info;
+    return trace;
   }
 
   /**
+   * Stops all traces of a key.
    * @param key as given to {@link start}
-   * @returns whether such a trace ran
+   * @returns whether there were any
    */
   stop(key: string): boolean {
-    const trace = this.traces.get(key) ?? this.bySid(key);
-    if (!trace) return false;
-    trace.stop();
-    this.traces.delete(trace.key);
-    if (this.traces.size === 0) for (const unlisten of this.unlisten.splice(0)) unlisten();
-    return true;
+    const session = this.sessions.list().find((candidate) => candidate.hasSid(key));
+    const found = [...this.traces].filter((trace) => trace.key === key || trace.key === session?.id);
+    for (const trace of found) trace.stop();
+    return found.length > 0;
   }
 
   /** The traces that run. */
   list(): XmppTraceInfo[] {
-    return [...this.traces.values()].map(({ info }) => info);
+    return [...this.traces].map(({ key, startedAt, sessions }) => ({ key, startedAt, sessions }));
   }
 
   onApplicationShutdown(): void {
-    for (const key of [...this.traces.keys()]) this.stop(key);
-  }
-
-  private bySid(sid: string): Trace | undefined {
-    const session = this.sessions.list().find((candidate) => candidate.hasSid(sid));
-    return session && this.traces.get(session.id);
+    for (const trace of this.traces) trace.stop();
   }
 
   private listen(): void {
     const { events } = this;
     const join = ({ session }: { session: XmppSession }): void => {
-      for (const trace of this.traces.values()) if (trace.matches(session)) trace.follow(session as Session);
+      for (const trace of this.traces) if (trace.matches(session)) trace.follow(session as Session);
     };
     const note = (session: XmppSession, text: string): void => {
-      for (const trace of this.traces.values()) trace.note(session, text);
+      for (const trace of this.traces) trace.note(session, text);
     };
     this.unlisten = [
       events.on('session.opening', (event) => {
@@ -141,9 +145,9 @@ export class XmppTrace implements OnApplicationShutdown {
       events.on('upstream.failed', ({ session, message }) => note(session, `upstream failed: ${message}`)),
       events.on('session.closed', ({ session, end }) => {
         note(session, `closed: ${end.reason}${end.condition ? ` (${end.condition})` : ''}${end.text ? `: ${end.text}` : ''}`);
-        for (const trace of [...this.traces.values()]) {
+        for (const trace of this.traces) {
           trace.leave(session as Session);
-          if (trace.key === session.id) this.stop(trace.key);
+          if (trace.key === session.id) trace.stop();
         }
       }),
     ];
@@ -163,9 +167,10 @@ const ARROWS = { in: '>', out: '<', note: '-' } as const;
 /** What traces a session: several may. */
 const TAPS = new WeakMap<Session, Set<Trace>>();
 
-class Trace {
-  private readonly startedAt = new Date();
+class Trace implements XmppTraceHandle {
+  readonly startedAt = new Date();
   readonly end: Timeout;
+  running = true;
   private readonly followed = new Set<Session>();
 
   constructor(
@@ -173,15 +178,14 @@ class Trace {
     private readonly sink: XmppTraceSink,
     private readonly maxLength: number,
     clock: Clock,
-    onOver: () => void,
+    private readonly onStopped: () => void,
     private readonly onError: (error: unknown) => void,
   ) {
-    this.end = new Timeout(clock, onOver);
+    this.end = new Timeout(clock, () => this.stop());
   }
 
-  get info(): XmppTraceInfo {
-    const { key, startedAt } = this;
-    return { key, startedAt, sessions: [...this.followed].map(({ id }) => id) };
+  get sessions(): string[] {
+    return [...this.followed].map(({ id }) => id);
   }
 
   matches({ id, address, jid }: XmppSession): boolean {
@@ -208,8 +212,11 @@ class Trace {
   }
 
   stop(): void {
+    if (!this.running) return;
+    this.running = false;
     this.end.stop();
     for (const session of [...this.followed]) this.leave(session);
+    this.onStopped();
   }
 
   note(session: XmppSession, text: string): void {

@@ -34,7 +34,8 @@ export class SessionRegistry {
   private readonly admission: Admission;
   private readonly context: SessionContext;
   private draining = false;
-  private destinations: Destinations = {};
+  /** Where clients are sent on to. */
+  destinations: Destinations = {};
   private gone: (() => void) | undefined;
   /** Who logs users in on the server; knows transports, as sessions do not. */
   prebinder: Prebinder | undefined;
@@ -81,6 +82,11 @@ export class SessionRegistry {
   /** Whether the process goes down and takes no new session. */
   get isDraining(): boolean {
     return this.draining;
+  }
+
+  /** As they are set. */
+  get limits(): ResolvedOptions['limits'] {
+    return this.options.limits;
   }
 
   /** Oldest first. */

@@ -42,6 +42,8 @@ const ROOMS: readonly { readonly name: string; readonly files: RegExp; readonly 
   { name: 'hooks', files: /^hooks\//, imports: ['session', 'xml'] },
   // A host's own tests: nothing that runs in production imports it.
   { name: 'testing', files: /^testing\//, imports: ['module', 'port', 'options', 'ws', 'clock', 'xml'] },
+  // For operators, behind the app's guard.
+  { name: 'admin', files: /^admin\//, imports: ['observability', 'shared', 'session', 'options'] },
   { name: 'module', files: /^(?:xmpp\.module|xmpp\.module-definition|index)\.ts$/, imports: 'all' },
 ];
 
