@@ -4,6 +4,7 @@ export {
   XmppOptionsError,
   type BoshOptions,
   type HookOptions,
+  type ClusterOptions,
   type HostMetaOptions,
   type LimitOptions,
   type LogOptions,
@@ -94,5 +95,6 @@ export type {
   XmppUpstream,
 } from './upstream/upstream.js';
 export { errorAnswer, StanzaError, type StanzaCondition, type StanzaErrorType } from './stanza-error.js';
+export type { BusHandler, ClusterBus, ClusterNode, RedisClient } from './bus.js';
 export { Clock, ManualClock, SystemClock, Timeout } from './clock.js';
 export { element, NS, Stanza, XmlError, type Element, type StanzaKind, type XmlCondition } from './xml/index.js';

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { ClusterBus, RedisClient } from './bus.js';
 import type { XmppUpstream } from './upstream/upstream.js';
 
 /** Injection token of the validated options. */
@@ -32,6 +33,8 @@ export interface XmppModuleOptions {
   hostMeta?: Partial<HostMetaOptions>;
   log?: Partial<LogOptions>;
   hooks?: Partial<HookOptions>;
+  /** Several processes serve the same clients, whichever a request reaches. Default: this one is alone. */
+  cluster?: Partial<ClusterOptions>;
 }
 
 /** What the app's own classes may do: guards, interceptors, credentials. */
@@ -124,6 +127,24 @@ export interface HostMetaOptions {
   pins: string[] | undefined;
 }
 
+export interface ClusterOptions {
+  /**
+   * Redis 7 in common: a URL (`redis://…`, `rediss://…`), a client of `ioredis`, or a function that makes one each
+   * time (for Sentinel, or a cluster of Redis). `ioredis` is an optional peer.
+   */
+  redis: string | RedisClient | (() => RedisClient) | undefined;
+  /** Something else than Redis to stand between the nodes. */
+  bus: ClusterBus | undefined;
+  /** The same for all nodes, and known to nobody else: at least 16 characters. What nodes say to each other is encrypted and authenticated with it. */
+  secret: string | undefined;
+  /** What people call this process: 1 to 32 letters, digits, `.`, `_`, `-`. Default: a random one. */
+  nodeId: string | undefined;
+  /** Of all keys and channels in Redis; the same for all nodes. */
+  prefix: string;
+  /** Seconds of silence after which a node counts as dead; the same for all nodes. */
+  deadAfter: number;
+}
+
 /** The options after validation: every one has a value. */
 export interface ResolvedOptions {
   readonly domains: readonly string[];
@@ -142,6 +163,7 @@ export interface ResolvedOptions {
   readonly hostMeta: Readonly<HostMetaOptions>;
   readonly log: Readonly<LogOptions>;
   readonly hooks: Readonly<HookOptions>;
+  readonly cluster: Readonly<ClusterOptions>;
 }
 
 /** @publicApi An option has a value that it cannot have. The message names the option, the value and what is allowed. */
@@ -163,6 +185,8 @@ interface Rule<T> {
   /** What is allowed, in words. */
   readonly allowed: string;
   readonly read: (value: unknown) => T | undefined;
+  /** Its value stands in no message. */
+  readonly secret?: boolean;
 }
 
 /** Every option once. `read` returns undefined for a value that is not allowed. */
@@ -227,6 +251,30 @@ const RULES = {
     read: (value) => (isList(value) && value.every((item) => /^[A-Za-z0-9+/]{43}=$/.test(item)) ? value : undefined),
   } satisfies Rule<string[] | undefined>,
   'log.sessions': oneOf('debug', ['debug', 'log', 'off']),
+  'cluster.redis': {
+    default: undefined,
+    allowed: 'a redis: or rediss: URL, a client of ioredis, or a function that makes one',
+    read: (value) => {
+      if (typeof value === 'string') return URL.canParse(value) && /^rediss?:$/.test(new URL(value).protocol) ? value : undefined;
+      if (typeof value === 'function') return value as () => RedisClient;
+      return typeof (value as RedisClient | null)?.publish === 'function' ? (value as RedisClient) : undefined;
+    },
+    secret: true,
+  } satisfies Rule<ClusterOptions['redis']>,
+  'cluster.bus': {
+    default: undefined,
+    allowed: 'a ClusterBus',
+    read: (value) => (typeof (value as ClusterBus | null)?.beat === 'function' ? (value as ClusterBus) : undefined),
+  } satisfies Rule<ClusterBus | undefined>,
+  'cluster.secret': {
+    default: undefined,
+    allowed: 'a string of at least 16 characters',
+    read: (value) => (typeof value === 'string' && value.length >= 16 ? value : undefined),
+    secret: true,
+  } satisfies Rule<string | undefined>,
+  'cluster.nodeId': name(undefined),
+  'cluster.prefix': name('xmpp'),
+  'cluster.deadAfter': number(5, 1, 300, 'seconds'),
   'origins': {
     default: ['*'],
     allowed: "'*' or a list of origins such as https://app.example.org",
@@ -253,7 +301,9 @@ const RULES = {
   } satisfies Rule<number>,
 } satisfies Record<string, Rule<unknown>>;
 
-const GROUPS = ['websocket', 'bosh', 'shared', 'limits', 'hostMeta', 'log', 'hooks'] as const;
+const GROUPS = ['websocket', 'bosh', 'shared', 'limits', 'hostMeta', 'log', 'hooks', 'cluster'] as const;
+/** Stands for a value that is kept out of messages. */
+const SECRET = Symbol('secret');
 const SPECIAL = ['domains', 'formerDomains', 'upstream'];
 
 /**
@@ -273,7 +323,9 @@ export function resolveOptions(options: XmppModuleOptions): ResolvedOptions {
     const given = (options as unknown as Record<string, unknown>)[group];
     const value = key === undefined ? given : (given as Record<string, unknown> | undefined)?.[key];
     const result = value === undefined ? rule.default : rule.read(value);
-    if (result === undefined && value !== undefined) throw new XmppOptionsError(name, value, rule.allowed);
+    if (result === undefined && value !== undefined) {
+      throw new XmppOptionsError(name, rule.secret ? SECRET : value, rule.allowed);
+    }
     if (key === undefined) resolved[group] = result;
     else resolved[group] = { ...(resolved[group] as object | undefined), [key]: result };
   }
@@ -282,6 +334,7 @@ export function resolveOptions(options: XmppModuleOptions): ResolvedOptions {
     throw new XmppOptionsError('bosh.path', complete.bosh.path, 'another path than websocket.path');
   }
   checkHostMeta(complete);
+  checkCluster(complete);
   return complete;
 }
 
@@ -296,6 +349,15 @@ function checkHostMeta({ hostMeta, domains }: ResolvedOptions): void {
     if (!urls.every((each) => each?.startsWith('https:'))) {
       throw new XmppOptionsError('hostMeta.url', url, `an https: URL, together with hostMeta.ttl ${ttl}`);
     }
+  }
+}
+
+/** Whoever can write to the bus could otherwise speak for any client. */
+function checkCluster({ cluster }: ResolvedOptions): void {
+  const { redis, bus, secret } = cluster;
+  if (redis !== undefined && bus !== undefined) throw new XmppOptionsError('cluster.bus', bus, 'no value, beside cluster.redis');
+  if ((redis !== undefined || bus !== undefined) && secret === undefined) {
+    throw new XmppOptionsError('cluster.secret', undefined, 'a string of at least 16 characters, the same for all nodes');
   }
 }
 
@@ -366,6 +428,14 @@ function path(standard: string): Rule<string> {
   };
 }
 
+function name<T extends string | undefined>(standard: T): Rule<T | string> {
+  return {
+    default: standard,
+    allowed: '1 to 32 letters, digits and . _ -',
+    read: (value) => (typeof value === 'string' && /^[A-Za-z0-9._-]{1,32}$/.test(value) ? value : undefined),
+  };
+}
+
 function oneOf<const T extends string>(standard: T, values: readonly T[]): Rule<T> {
   return {
     default: standard,
@@ -397,6 +467,7 @@ function isOrigin(value: unknown): boolean {
 }
 
 function show(value: unknown): string {
+  if (value === SECRET) return 'not shown';
   if (typeof value === 'function') return 'a function';
   // What is in an object may be secret.
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return 'an object';

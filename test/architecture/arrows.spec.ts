@@ -16,7 +16,11 @@ const ROOMS: readonly { readonly name: string; readonly files: RegExp; readonly 
   // Both sides of it: the embedded server's, and ours as a client.
   { name: 'sasl', files: /^sasl\//, imports: [] },
   { name: 'port', files: /^upstream\/upstream\.ts$/, imports: ['xml'] },
-  { name: 'options', files: /^xmpp\.options\.ts$/, imports: ['port'] },
+  // Between the nodes of a cluster.
+  { name: 'bus', files: /^bus\.ts$/, imports: [] },
+  { name: 'options', files: /^xmpp\.options\.ts$/, imports: ['bus', 'port'] },
+  // What nodes say to each other is the business of those who say it.
+  { name: 'cluster', files: /^cluster\//, imports: ['bus', 'options', 'clock'] },
   {
     name: 'upstreams',
     files: /^upstream\/(?:upstreams|url)\.ts$/,
@@ -29,15 +33,15 @@ const ROOMS: readonly { readonly name: string; readonly files: RegExp; readonly 
   { name: 'upstream-websocket', files: /^upstream\/websocket\//, imports: ['tcp', 'connection', 'port', 'ws', 'clock', 'turn', 'xml'] },
   // What the kinds that dial a server have in common.
   { name: 'connection', files: /^upstream\/[^/]+\.ts$/, imports: ['port', 'clock', 'xml'] },
-  { name: 'session', files: /^session\//, imports: ['upstreams', 'stanza-error', 'port', 'options', 'clock', 'xml'] },
-  { name: 'shared', files: /^shared\//, imports: ['session', 'port', 'options', 'clock', 'xml'] },
+  { name: 'session', files: /^session\//, imports: ['cluster', 'upstreams', 'stanza-error', 'port', 'options', 'clock', 'xml'] },
+  { name: 'shared', files: /^shared\//, imports: ['cluster', 'session', 'http', 'port', 'options', 'clock', 'xml'] },
   // Transports know their protocol and the session; the way back is the Client port that they implement.
   { name: 'websocket', files: /^websocket\//, imports: ['shared', 'session', 'port', 'http', 'options', 'clock', 'turn', 'xml'] },
-  { name: 'bosh', files: /^bosh\//, imports: ['shared', 'session', 'port', 'http', 'options', 'clock', 'xml'] },
+  { name: 'bosh', files: /^bosh\//, imports: ['cluster', 'shared', 'session', 'port', 'http', 'options', 'clock', 'xml'] },
   // Logs in as a client does, and hands what it has to one that a transport makes.
   { name: 'prebind', files: /^prebind\//, imports: ['bosh', 'shared', 'session', 'sasl', 'port', 'options', 'clock', 'xml'] },
   { name: 'discovery', files: /^discovery\//, imports: ['http', 'options', 'xml'] },
-  { name: 'observability', files: /^observability\//, imports: ['bosh', 'websocket', 'shared', 'session', 'upstreams', 'port', 'options', 'clock', 'xml'] },
+  { name: 'observability', files: /^observability\//, imports: ['cluster', 'bosh', 'websocket', 'shared', 'session', 'upstreams', 'port', 'options', 'clock', 'xml'] },
   // Finds the app's hooks, and hands them to the ports that the session has for them.
   { name: 'hooks', files: /^hooks\//, imports: ['session', 'xml'] },
   // A host's own tests: nothing that runs in production imports it.
