@@ -11,6 +11,7 @@ import {
 import { ApplicationConfig, DiscoveryModule } from '@nestjs/core';
 import { BoshController, BoshEndpoint } from './bosh/index.js';
 import { Clock, SystemClock } from './clock.js';
+import { Cluster } from './cluster/index.js';
 import { HostMetaController } from './discovery/index.js';
 import { EventEmitterBridge, HooksExplorer } from './hooks/index.js';
 import { Counts, Journal, XmppHealth, XmppHealthIndicator, XmppMetrics, XmppTrace, Spans } from './observability/index.js';
@@ -60,6 +61,7 @@ const CLIENT_GRACE = 1500;
       },
     },
     { provide: STANDARD_ADAPTER, useFactory: loadStandardAdapter },
+    Cluster,
     Upstreams,
     SessionRegistry,
     XmppSessionService,
@@ -90,6 +92,7 @@ export class XmppModule
     private readonly gateway: XmppGateway,
     private readonly bosh: BoshEndpoint,
     private readonly clock: Clock,
+    private readonly cluster: Cluster,
   ) {
     super();
   }
@@ -122,8 +125,11 @@ export class XmppModule
 
   /** Tells every client, while sockets still live: Nest cuts them afterwards. */
   async beforeApplicationShutdown(): Promise<void> {
+    // New sessions go elsewhere first. The others' requests for ours, and ours for theirs, still find their way.
+    const left = this.cluster.leave();
     const streams = this.sessions.shutdown(UPSTREAM_GRACE);
-    await Promise.all([streams, this.gateway.shutdown(CLIENT_GRACE), this.bosh.shutdown()]);
+    await Promise.all([left, streams, this.gateway.shutdown(CLIENT_GRACE), this.bosh.shutdown()]);
+    await this.cluster.stop();
   }
 
   onApplicationShutdown(): void {

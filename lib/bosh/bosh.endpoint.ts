@@ -2,7 +2,8 @@ import { hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Clock, Timeout } from '../clock.js';
-import { Origins } from '../http/index.js';
+import { Cluster, type ChannelEnd } from '../cluster/index.js';
+import { forwardable, Origins } from '../http/index.js';
 import { SessionRefused, SessionRegistry, type Place, type Session } from '../session/index.js';
 import { Sharing } from '../shared/index.js';
 import { DEFAULT_LIMITS, Scanner, type Stanza } from '../xml/index.js';
@@ -13,12 +14,18 @@ import { BoshSessions, type AdoptedSession, type BoshLoad } from './bosh.session
 import { conditionOf, statusOf, terminationOf, type BoshCondition } from './conditions.js';
 import { XML_TYPE, type Exchange } from './exchange.js';
 import { ALLOWED, HttpAnswers } from './http-answers.js';
+import { ForwardedExchange } from './forwarded-exchange.js';
+import { Forwarding, readRequest, writeRequest } from './forwarding.js';
 import { HttpExchange } from './http-exchange.js';
 import { mayContinue } from './origination.js';
 
 /** Milliseconds for the last answers to leave. */
 const LAST_ANSWERS = 1000;
 const RETRY_AFTER = 1;
+/** What other nodes ask for. */
+const SERVICE = 'bosh';
+/** Bytes of a faulty body that say whose it is. */
+const START_BYTES = 8192;
 const PAGE = Buffer.from(
   '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>BOSH</title></head><body><p>This is an XMPP BOSH ' +
     'endpoint (XEP-0124, XEP-0206): chat clients connect here.</p></body></html>\n',
@@ -39,18 +46,29 @@ export class BoshEndpoint {
   private readonly bodies: BodyReader;
   private readonly origins: Origins;
   private readonly scanner: Scanner;
+  /** Requests of this node's connections that others serve. */
+  private readonly forwardings = new Set<Forwarding>();
+  private draining = false;
 
   constructor(
     @Inject(XMPP_OPTIONS) private readonly options: ResolvedOptions,
     private readonly clock: Clock,
     private readonly sessions: SessionRegistry,
     sharing: Sharing,
+    private readonly cluster: Cluster,
   ) {
-    this.bosh = new BoshSessions(sessions, sharing, options, clock);
+    this.bosh = new BoshSessions(sessions, sharing, options, clock, cluster);
     this.origins = new Origins(options.origins, options.exposeHeaders);
     this.answers = new HttpAnswers(this.origins, options.origins.includes('*'), () => sessions.isDraining);
     this.bodies = new BodyReader(clock, options.bosh.maxBodyBytes);
     this.scanner = new Scanner({ ...DEFAULT_LIMITS, maxDepth: options.limits.maxDepth });
+    cluster.serve(SERVICE, (data, channel) => {
+      const [request, source] = readRequest(data);
+      const exchange = new ForwardedExchange(request, channel, clock.now());
+      // The other node is told of the channel first.
+      this.accept(exchange, source, request.fault);
+      return exchange;
+    });
   }
 
   /** What is kept for clients now. */
@@ -93,6 +111,8 @@ export class BoshEndpoint {
    * @returns when the answers have left, or a second has passed
    */
   async shutdown(): Promise<void> {
+    this.draining = true;
+    for (const forwarding of this.forwardings) forwarding.release();
     await new Promise<void>((resolve) => {
       const timeout = new Timeout(this.clock, resolve);
       timeout.start(LAST_ANSWERS);
@@ -101,23 +121,34 @@ export class BoshEndpoint {
         resolve();
       });
     });
+    for (const forwarding of this.forwardings) forwarding.abandon();
   }
 
   private post(request: IncomingMessage, response: ServerResponse, source: Buffer, fault: BodyFault | undefined): void {
     const exchange = new HttpExchange(request, response, this.answers, this.options.trustProxy, this.clock.now());
+    if (this.cluster.enabled) {
+      // Whose it is its start says; the rest is for that node to judge.
+      const node = this.cluster.nodeOf(sidOf(source, this.scanner));
+      if (node !== undefined && node !== this.cluster.token) return this.forward(node, exchange, fault ? source.subarray(0, START_BYTES) : source, fault);
+    }
+    this.accept(exchange, source, fault);
+  }
+
+  private accept(exchange: Exchange, source: Buffer, fault: BodyFault | undefined): void {
     try {
       if (fault) return this.onFault(exchange, source, fault);
       const body = readBody(source, this.scanner);
       // The hash tells a repeated request from another one that has its rid.
-      this.serve(exchange, body, hash('sha256', source, 'base64'));
+      this.serve(exchange, body, source, hash('sha256', source, 'base64'));
     } catch (error) {
       this.onError(exchange, error);
     }
   }
 
-  private serve(exchange: Exchange, body: RequestBody, digest: string): void {
+  private serve(exchange: Exchange, body: RequestBody, source: Buffer, digest: string): void {
     if (body.sid === undefined) {
       if (body.terminate) return this.refuse(exchange, 'item-not-found', 200);
+      if (this.cluster.enabled && exchange instanceof HttpExchange) return this.locate(exchange, body, source, digest);
       return this.bosh.create(exchange, body, digest);
     }
     const target = this.bosh.get(body.sid);
@@ -126,6 +157,39 @@ export class BoshEndpoint {
       return this.refuse(exchange, 'item-not-found', 200);
     }
     target.request(exchange, body, digest);
+  }
+
+  /** A session that is to be shared may be on another node. */
+  private locate(exchange: HttpExchange, body: RequestBody, source: Buffer, digest: string): void {
+    this.bosh.locate(exchange, body, (node, claimed) => {
+      if (node !== undefined && node !== this.cluster.token) return this.forward(node, exchange, source, undefined, true);
+      try {
+        this.bosh.create(exchange, body, digest, claimed);
+      } catch (error) {
+        this.onError(exchange, error);
+      }
+    });
+  }
+
+  /** Hands a request to the node that has its session, or the one that it wants to share. */
+  private forward(node: string, exchange: HttpExchange, source: Buffer, fault?: BodyFault, creates = false): void {
+    const { peer, certificate } = exchange;
+    // The app may be asked about a client that wants a session.
+    const data = writeRequest({ peer, certificate, fault, ...(creates && forwardable(exchange.request)) }, source);
+    const forwarding = new Forwarding(
+      exchange,
+      (_exchange, end) => this.onNobody(exchange, end),
+      (over) => this.forwardings.delete(over),
+    );
+    this.forwardings.add(forwarding);
+    forwarding.start(this.cluster.begin(node, SERVICE, data, forwarding));
+    if (this.draining) forwarding.release();
+  }
+
+  /** The node that had the session is dead, and the session with it; or it may be there again when the client asks again. */
+  private onNobody(exchange: Exchange, end: ChannelEnd): void {
+    if (end === 'dead') return this.refuse(exchange, 'item-not-found', 200);
+    this.refuse(exchange, 'undefined-condition', 503, { 'Retry-After': String(RETRY_AFTER) });
   }
 
   /** A body that did not come whole. Its session is over: the client will not send it in another way. */

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import type { Clock } from '../clock.js';
+import type { Cluster } from '../cluster/index.js';
 import {
   SessionRefused,
   unguessable,
@@ -49,6 +50,7 @@ export class BoshSessions implements ClientContext {
     readonly sharing: Sharing,
     readonly options: ResolvedOptions,
     readonly clock: Clock,
+    private readonly cluster: Cluster,
   ) {
     this.tombstones = new Tombstones(clock, options.bosh.inactivity * 1000, options.limits.maxSessions);
   }
@@ -74,17 +76,18 @@ export class BoshSessions implements ClientContext {
 
   /**
    * Makes the session that a request without `sid` asks for.
+   * @param claimed the key of the session to be shared was claimed before, with {@link locate}
    * @throws {BodyError} for a request that makes no sense
    * @throws {SessionRefused} when there is no such domain, or no room
    */
-  create(exchange: Exchange, body: RequestBody, hash: string): void {
+  create(exchange: Exchange, body: RequestBody, hash: string, claimed = false): void {
     const granted = grant(body, this.options.bosh);
     const domain = this.sessions.domainOf(granted.to);
     const origination = originationOf(exchange);
     const place = this.sessions.enter(origination.address);
-    const client = new BoshClient(newSid(), origination, granted, place, this);
+    const client = new BoshClient(this.newSid(), origination, granted, place, this);
     try {
-      const session = this.open(domain, client, body, granted, exchange);
+      const session = this.open(domain, client, body, granted, exchange, claimed);
       this.clients.set(client.sid, client);
       client.start(session, exchange, body, hash);
     } catch (error) {
@@ -102,22 +105,46 @@ export class BoshSessions implements ClientContext {
     const { domain, address, secure } = session;
     const last = randomInt(1, MAX_FIRST_RID);
     const origination: Origination = { address, port: 0, secure, certificate: undefined };
-    const client = new BoshClient(newSid(), origination, standardGrant(last, domain, this.options.bosh), place, this);
+    const client = new BoshClient(this.newSid(), origination, standardGrant(last, domain, this.options.bosh), place, this);
     this.clients.set(client.sid, client);
     session.handTo(client);
     client.adopt(session, undelivered, ttl);
     return { sid: client.sid, rid: last + 1 };
   }
 
-  private open(domain: string, client: BoshClient, body: RequestBody, granted: Grant, exchange: Exchange): ClientSession {
+  /**
+   * Finds the node that has the session that a request wants to share.
+   * @param found called once: with the node, or without, to {@link create} the session here; at once where nothing is to be shared
+   * @throws {SessionRefused} when there is no such domain
+   */
+  locate(exchange: Exchange, body: RequestBody, found: (node?: string, claimed?: boolean) => void): void {
+    const key = this.sharing.enabled ? body.shared?.key : undefined;
+    if (key === undefined) return found();
+    const domain = this.sessions.domainOf(body.attributes.get('to'));
+    this.sharing.locate(domain, { key, attachOnly: body.shared!.attachOnly }, exchange.peer.address, found);
+  }
+
+  private open(
+    domain: string,
+    client: BoshClient,
+    body: RequestBody,
+    granted: Grant,
+    exchange: Exchange,
+    claimed: boolean,
+  ): ClientSession {
     const shared = this.sharing.enabled ? body.shared : undefined;
     if (shared?.key !== undefined) {
       const { key, attachOnly } = shared;
       const patience = client.patience;
-      return this.sharing.open(domain, granted.header, client, { key, attachOnly, patience, http: exchange.request });
+      return this.sharing.open(domain, granted.header, client, { key, attachOnly, claimed, patience, http: exchange.request });
     }
     if (shared?.attachOnly) throw new SessionRefused('item-not-found', 'no key to attach with', 400);
     return this.sessions.open(domain, granted.header, client, exchange.request);
+  }
+
+  /** The one place where a `sid` is made: unguessable and never used twice (XEP-0124, section 19.3). */
+  private newSid(): string {
+    return this.cluster.mint(unguessable());
   }
 
   isDomain(name: string, domain: string): boolean {
@@ -152,7 +179,3 @@ export class BoshSessions implements ClientContext {
   };
 }
 
-/** The one place where a `sid` is made: unguessable and never used twice (XEP-0124, section 19.3). */
-function newSid(): string {
-  return unguessable();
-}

@@ -205,6 +205,13 @@ export class BoshClient implements Client, ExchangeOwner {
     }
   }
 
+  release(exchange: Exchange): void {
+    const entry = this.held.of(exchange);
+    if (!entry) return;
+    this.answerUpTo = Math.max(this.answerUpTo, entry.rid);
+    this.schedule();
+  }
+
   private claim(exchange: Exchange): void {
     if (exchange.gone) return;
     exchange.owner = this;

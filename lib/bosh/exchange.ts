@@ -10,6 +10,8 @@ export interface ExchangeOwner {
    * @param flushed whether the whole answer was handed to the network
    */
   closed(exchange: Exchange, flushed: boolean): void;
+  /** It has to be answered soon, with whatever there is: who has its connection goes down. */
+  release?(exchange: Exchange): void;
 }
 
 /** An answer that was given, kept in case that it was lost (XEP-0124, section 14.3). */

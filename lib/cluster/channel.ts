@@ -35,7 +35,7 @@ export class Channel {
     private readonly link: ChannelLink,
   ) {}
 
-  /** @param kind a number that the service gives a meaning; from `FIRST_KIND` to 127 */
+  /** @param kind a number that the service gives a meaning, from 2 to 127 */
   send(kind: number, data: Buffer): void {
     if (this.over) return;
     this.lastFrame = Infinity;

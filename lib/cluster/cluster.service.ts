@@ -24,6 +24,7 @@ const ANSWER_PATIENCE = 3000;
 
 /** Bytes of a stanza from a server. */
 const MAX_STANZA = 16_777_216;
+const MINTED = new RegExp(`^[\\w-]{${TOKEN_LENGTH}}\\.[\\w-]{1,64}$`);
 const NOTHING = Buffer.alloc(0);
 /** Of conversations that never began. */
 const NOWHERE: ChannelLink = { put: () => {}, hasArrived: () => false, forget: () => {} };
@@ -66,6 +67,8 @@ export class Cluster implements OnModuleInit {
   /** Since when, on the clock's scale; a node that was never without it is settled from the start. */
   private settledAt = 0;
   private heardAt = -Infinity;
+  /** It was up before. */
+  private wasGone = false;
   private beating: Promise<readonly ClusterNode[]> | undefined;
   private foreign = false;
   private leaving = false;
@@ -83,7 +86,6 @@ export class Cluster implements OnModuleInit {
     this.enabled = this.bus !== undefined;
     this.keys = cluster.secret === undefined ? undefined : new Keys(Buffer.from(cluster.secret));
     this.heartbeat = new Timeout(clock, () => void this.beat().catch(() => {}));
-    const self = this;
     this.context = {
       clock,
       self: this.token,
@@ -92,9 +94,7 @@ export class Cluster implements OnModuleInit {
       maxMessage: Math.max(bosh.maxBodyBytes, websocket.maxFrameBytes, MAX_STANZA) + 1_048_576,
       publish: (token, frame) => (this.up ? this.bus!.publish(token, frame) : Promise.reject(new Error('no bus'))),
       isMember: (token) => this.isMember(token),
-      get isSettled() {
-        return self.isSettled;
-      },
+      isSettled: () => this.isSettled,
       accept: (service, data, channel, node) => {
         const serve = this.services.get(service);
         if (!serve) throw new Error(`no service ${service}`);
@@ -173,6 +173,12 @@ export class Cluster implements OnModuleInit {
     return await this.beat().catch(() => this.nodes);
   }
 
+  /** Resolves when the other nodes have had time to come back, and to claim what is theirs, after the bus was gone. */
+  async settled(): Promise<void> {
+    const rest = this.up && this.wasGone ? this.settledAt - this.clock.now() : 0;
+    if (rest > 0) await new Promise<void>((resolve) => new Timeout(this.clock, resolve).start(rest));
+  }
+
   /** For digests that all nodes agree on. */
   secret(purpose: string): Buffer | undefined {
     return this.keys?.derive(purpose, '', 32);
@@ -190,11 +196,10 @@ export class Cluster implements OnModuleInit {
     return this.enabled ? `${this.token}.${id}` : id;
   }
 
-  /** The token of the node that made an identifier; undefined for this one, and where it says none. */
+  /** The token of the node that made an identifier; undefined where it says none. */
   nodeOf(id: string | undefined): string | undefined {
-    if (!this.enabled || id === undefined || id[TOKEN_LENGTH] !== '.') return undefined;
-    const token = id.slice(0, TOKEN_LENGTH);
-    return token === this.token ? undefined : token;
+    if (!this.enabled || id === undefined || !MINTED.test(id)) return undefined;
+    return id.slice(0, TOKEN_LENGTH);
   }
 
   // Conversations.
@@ -366,6 +371,7 @@ export class Cluster implements OnModuleInit {
     if (this.up) return;
     const first = this.started !== undefined;
     this.up = true;
+    this.wasGone = !first;
     this.started?.();
     this.started = undefined;
     // After it was gone the other nodes may take a while to come back, and their claims with them.

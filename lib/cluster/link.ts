@@ -17,7 +17,7 @@ export interface LinkContext {
   /** Whether a node counts as living, by what is known. */
   isMember(token: string): boolean;
   /** Whether what is known can be trusted: the bus was not gone a moment ago. */
-  readonly isSettled: boolean;
+  isSettled(): boolean;
   /** The other side begins a conversation. */
   accept(service: string, data: Buffer, channel: Channel, node: string): ChannelHandler;
   onOver(link: Link): void;
@@ -201,12 +201,11 @@ export class Link implements ChannelLink {
       this.absentSince = undefined;
       return;
     }
-    const { clock, isSettled } = this.context;
-    const now = clock.now();
+    const now = this.context.clock.now();
     this.absentSince ??= now;
     // One that lives may have lost its connection to the bus, and be back at once.
     const gone = now - this.absentSince >= ABSENT || !this.context.isMember(this.node);
-    if (gone && isSettled) return this.lost('dead');
+    if (gone && this.context.isSettled()) return this.lost('dead');
     this.look.start(ABSENT / 3);
   }
 
@@ -218,11 +217,11 @@ export class Link implements ChannelLink {
 
   /** Looks whether the other node still answers. */
   private onLook(): void {
-    const { clock, patience, isSettled } = this.context;
-    const member = this.context.isMember(this.node);
-    if (clock.now() - this.heardAt > patience) return this.lost(member || !isSettled ? 'unreachable' : 'dead');
+    const { clock, patience } = this.context;
+    const gone = !this.context.isMember(this.node) && this.context.isSettled();
+    if (clock.now() - this.heardAt > patience) return this.lost(gone ? 'dead' : 'unreachable');
     if (!this.seals) {
-      if (!member && isSettled) return this.lost('dead');
+      if (gone) return this.lost('dead');
       this.resend();
       return this.look.start(RESEND);
     }

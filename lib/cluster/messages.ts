@@ -3,10 +3,9 @@ const HEADER = 9;
 /** In the kind: the message goes on in the next piece. */
 const MORE = 0x80;
 
-/** Kinds that every channel has; its own begin with {@link FIRST_KIND}. */
+/** Kinds that every channel has; its own are 2 to 127. */
 export const END_KIND = 0;
 export const OPEN_KIND = 1;
-export const FIRST_KIND = 2;
 
 /** Bytes of messages in one frame. */
 export const FRAME_BYTES = 131_072;

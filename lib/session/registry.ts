@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
 import { Clock, Timeout } from '../clock.js';
+import { Cluster } from '../cluster/index.js';
 import type { StreamHeader } from '../upstream/upstream.js';
 import { Upstreams } from '../upstream/upstreams.js';
 import type { Stanza } from '../xml/index.js';
@@ -45,6 +46,7 @@ export class SessionRegistry {
     private readonly clock: Clock,
     readonly events: XmppEvents,
     private readonly upstreams: Upstreams,
+    cluster: Cluster,
     interceptors: StanzaInterceptors = new StanzaInterceptors(),
   ) {
     this.admission = new Admission(options.limits, clock, (limit, address) =>
@@ -56,6 +58,7 @@ export class SessionRegistry {
       events,
       upstreamStates: new UpstreamStates(events),
       traffic: this.traffic,
+      mint: (id) => cluster.mint(id),
       authTimeout: options.limits.authTimeout * 1000,
       channelBinding: options.channelBinding,
       pace: options.limits,

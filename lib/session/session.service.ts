@@ -1,13 +1,22 @@
 import { Injectable } from '@nestjs/common';
+import { Cluster } from '../cluster/index.js';
 import type { Stanza } from '../xml/index.js';
 import type { PrebindOptions, Prebound, PreboundShared } from './prebind.js';
 import { SessionRegistry, type Destinations, type Ending } from './registry.js';
+import { RemoteSessions } from './remote.js';
 import type { Traffic, XmppSession } from './session.js';
 
 /** @publicApi The sessions of the web's clients. */
 @Injectable()
 export class XmppSessionService {
-  constructor(private readonly local: SessionRegistry) {}
+  private readonly remote: RemoteSessions;
+
+  constructor(
+    private readonly local: SessionRegistry,
+    cluster: Cluster,
+  ) {
+    this.remote = new RemoteSessions(cluster, local);
+  }
 
   /** Sessions of this process, and its clients that are about to have one. */
   get count(): number {
@@ -24,17 +33,17 @@ export class XmppSessionService {
     return this.local.traffic;
   }
 
-  /** All sessions, oldest first. */
+  /** All sessions, oldest first; of a cluster those of all nodes that answer. */
   async list(): Promise<XmppSession[]> {
-    return this.local.list();
+    return merge(this.local.list(), await this.remote.ask({ ask: 'list' }));
   }
 
   /**
-   * The sessions of a user.
+   * The sessions of a user, on whichever node.
    * @param key a session's `id`, a full JID, or a bare JID for all its resources
    */
   async find(key: string): Promise<XmppSession[]> {
-    return this.local.find(key);
+    return merge(this.local.find(key), await this.remote.ask({ ask: 'find', key }, key));
   }
 
   /**
@@ -44,7 +53,7 @@ export class XmppSessionService {
    * @returns how many were ended
    */
   async terminate(key: string, end?: Ending): Promise<number> {
-    return this.local.terminate(key, end);
+    return sum(this.local.terminate(key, end), await this.remote.ask({ ask: 'terminate', key, end }, key));
   }
 
   /**
@@ -54,7 +63,7 @@ export class XmppSessionService {
    * @returns how many sessions got it
    */
   async send(key: string, stanza: Stanza): Promise<number> {
-    return this.local.send(key, stanza);
+    return sum(this.local.send(key, stanza), await this.remote.ask({ ask: 'send', key, stanza: stanza.toString() }, key));
   }
 
   /**
@@ -64,7 +73,8 @@ export class XmppSessionService {
    * @returns whether it was sent
    */
   async sendAs(id: string, stanza: Stanza): Promise<boolean> {
-    return this.local.sendAs(id, stanza);
+    if (this.local.sendAs(id, stanza)) return true;
+    return (await this.remote.ask({ ask: 'sendAs', key: id, stanza: stanza.toString() }, id)).includes(true);
   }
 
   /**
@@ -99,4 +109,13 @@ export class XmppSessionService {
     if (!prebinder) throw new TypeError('nobody here can prebind');
     return await prebinder.prebind(options);
   }
+}
+
+function merge(local: readonly XmppSession[], remote: readonly XmppSession[][]): XmppSession[] {
+  if (remote.length === 0) return [...local];
+  return [...local, ...remote.flat()].toSorted((one, other) => one.openedAt.getTime() - other.openedAt.getTime());
+}
+
+function sum(local: number, remote: readonly number[]): number {
+  return remote.reduce((total, count) => total + count, local);
 }

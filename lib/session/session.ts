@@ -46,6 +46,8 @@ export interface XmppSession {
   /** The server keeps the stream for resumption when its connection is cut (XEP-0198). */
   readonly resumable: boolean;
   readonly traffic: Readonly<Traffic>;
+  /** What the node is called that has it, where it is another one: what is said here was so when it was asked. */
+  readonly node?: string;
 }
 
 /** Sees what passes, as the web client sends (`in`) and gets (`out`) it, and each stream header. It must not throw. */
@@ -59,6 +61,8 @@ export interface SessionContext {
   readonly resumptions: Resumptions;
   /** Of the process. */
   readonly traffic: Traffic;
+  /** Makes an identifier one that says which node has the session. */
+  readonly mint: (id: string) => string;
   /** Milliseconds. */
   readonly authTimeout: number;
   readonly pace: PaceLimits;
@@ -78,7 +82,7 @@ export interface SessionContext {
  * and looks only at those that say something about the stream itself.
  */
 export class Session implements XmppSession, ClientSession, UpstreamHandler {
-  readonly id = randomBytes(9).toString('base64url');
+  readonly id: string;
   readonly openedAt = new Date();
   readonly traffic: Traffic = { stanzasIn: 0, bytesIn: 0, stanzasOut: 0, bytesOut: 0 };
   /** There while somebody traces the session. */
@@ -108,6 +112,7 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
     private client: Client,
     private readonly context: SessionContext,
   ) {
+    this.id = context.mint(randomBytes(9).toString('base64url'));
     this.negotiation = new Negotiation(domain, context.resumptions);
     this.authTimeout = new Timeout(context.clock, () => {
       context.events.emit('limit.hit', { limit: 'limits.authTimeout', address: this.address });

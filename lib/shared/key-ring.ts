@@ -64,11 +64,11 @@ export class KeyRing<S> {
 
   /**
    * Gives a stream a key. It can be found by it from now on, and no longer if the claim fails.
+   * @param claimed what the store said, where it was asked before
    * @returns whether it has the key
    */
-  claim(digest: string, stream: S): boolean | Promise<boolean> {
+  claim(digest: string, stream: S, claimed = this.reserve(digest)): boolean | Promise<boolean> {
     const ttl = this.keyTtl || undefined;
-    const claimed = this.store.claim(digest, ttl);
     if (claimed === false) return false;
     const entry = { digest: Buffer.from(digest), stream, expires: ttl ? this.clock.now() + ttl : Infinity };
     this.keys.set(digest, entry);
@@ -89,6 +89,28 @@ export class KeyRing<S> {
         return failed();
       },
     );
+  }
+
+  /** Its key is another's now, by the store's word. */
+  forget(digest: string): S | undefined {
+    const stream = this.keys.get(digest)?.stream;
+    this.keys.delete(digest);
+    return stream;
+  }
+
+  /** Asks the store for a key that no stream has yet. */
+  reserve(digest: string): boolean | Promise<boolean> {
+    return this.store.claim(digest, this.keyTtl || undefined);
+  }
+
+  /** Gives it back, where no stream has got it. */
+  unreserve(digest: string): void {
+    if (!this.keys.has(digest)) this.giveUp(digest);
+  }
+
+  /** Whether a ticket was issued here. */
+  hasTicket(digest: string): boolean {
+    return this.tickets.has(digest);
   }
 
   /** Takes a key from a stream, if it still is that stream's. */

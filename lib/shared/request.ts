@@ -7,6 +7,8 @@ export interface SharedRequest {
   readonly key: string;
   /** It wants no session but one that is there. */
   readonly attachOnly: boolean;
+  /** The key was claimed for this node before it was known that no stream here has it. */
+  readonly claimed?: boolean;
   /** Milliseconds that it waits for the creator to bind a resource; at most `limits.authTimeout`, the default. */
   readonly patience?: number;
   /** The HTTP request that it came with, for the app's {@link XmppSharedGuard}. */

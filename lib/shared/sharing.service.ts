@@ -1,5 +1,7 @@
 import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import { Clock } from '../clock.js';
+import { Cluster, type Channel, type ChannelHandler } from '../cluster/index.js';
+import { forwardable, forwarded } from '../http/index.js';
 import {
   XmppEvents,
   SessionRegistry,
@@ -11,12 +13,17 @@ import {
 import type { StreamHeader } from '../upstream/upstream.js';
 import type { Stanza } from '../xml/index.js';
 import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
+import { readNote, type AttachmentRequest } from './attachment.js';
 import { Attempts } from './attempts.js';
+import { ClusterKeyStore } from './cluster-keys.js';
 import { KeyRing, MAX_KEY_LENGTH } from './key-ring.js';
 import { LocalKeyStore, type SharedKeyStore } from './key-store.js';
 import { Member } from './member.js';
-import { SharingRefused } from './refusal.js';
+import { endOf, SharingRefused } from './refusal.js';
+import { RemoteClient } from './remote-client.js';
+import { ATTACH_SERVICE, RemoteSession } from './remote-session.js';
 import { SHARED_KEY_STORE, XMPP_SHARED_GUARD, type SharedRequest, type XmppSharedGuard } from './request.js';
+import { RoutedSession } from './routed-session.js';
 import { SharedStream, type SharedContext } from './shared-stream.js';
 
 /** The shared streams of this process, and who may join them. For transports. */
@@ -27,17 +34,27 @@ export class Sharing {
   private readonly ring: KeyRing<SharedStream>;
   private readonly attempts: Attempts;
   private readonly context: SharedContext;
+  /** The keys of all nodes; none where this one is alone. */
+  private readonly common: ClusterKeyStore | undefined;
+  /** Keys that are being looked for: how many clients wait for each. */
+  private readonly locating = new Map<string, number>();
 
   constructor(
     @Inject(XMPP_OPTIONS) private readonly options: ResolvedOptions,
     clock: Clock,
     private readonly events: XmppEvents,
-    sessions: SessionRegistry,
-    @Optional() @Inject(SHARED_KEY_STORE) private readonly store: SharedKeyStore = new LocalKeyStore(),
+    private readonly sessions: SessionRegistry,
+    private readonly cluster: Cluster,
+    @Optional() @Inject(SHARED_KEY_STORE) store?: SharedKeyStore,
     @Optional() @Inject(XMPP_SHARED_GUARD) private readonly guard: XmppSharedGuard = {},
   ) {
     const onError = (error: unknown) => this.onError(error);
-    this.ring = new KeyRing(store, clock, options.shared.keyTtl * 1000, onError);
+    if (cluster.enabled && !store) {
+      this.common = new ClusterKeyStore(cluster, clock, (digest) => this.onKeyLost(digest), onError);
+    }
+    const claims = store ?? this.common ?? new LocalKeyStore();
+    cluster.serve(ATTACH_SERVICE, (data, channel) => this.onRemote(readNote<AttachmentRequest>(data), channel));
+    this.ring = new KeyRing(claims, clock, options.shared.keyTtl * 1000, onError);
     this.attempts = new Attempts(options.shared.attemptsPerMinute, clock);
     this.context = {
       clock,
@@ -86,9 +103,43 @@ export class Sharing {
     return this.create(domain, digest, header, client, request);
   }
 
-  /** The name of the node that has a key, as the store calls it: the one to which an attempt to attach belongs. */
-  ownerOf(domain: string, key: string): string | undefined | Promise<string | undefined> {
-    return this.store.find(this.ring.digest(domain, key));
+  /**
+   * Where a key belongs, in a cluster: to the node whose stream has it; a new one is claimed for this node.
+   * @param found called once: with the token of another node; or without, to call {@link open} at once, with `claimed`.
+   * Called before this returns where there is nothing to look for.
+   */
+  locate(domain: string, { key, attachOnly }: SharedRequest, address: string, found: (node?: string, claimed?: boolean) => void): void {
+    const { common } = this;
+    // Who may not try is told so by open().
+    if (!common || !this.isKey(key) || !this.attempts.allows(address)) return found();
+    const digest = this.ring.digest(domain, key);
+    if (this.ring.find(digest) || this.ring.hasTicket(digest)) return found();
+    this.locating.set(digest, (this.locating.get(digest) ?? 0) + 1);
+    void this.lookUp(common, digest, attachOnly || KeyRing.isTicket(key)).then(({ node, claimed }) => {
+      const others = this.locating.get(digest)! - 1;
+      if (others > 0) this.locating.set(digest, others);
+      else this.locating.delete(digest);
+      this.ask(() => found(node, claimed));
+      // Nobody made a stream of it.
+      if (claimed && others === 0) this.ring.unreserve(digest);
+    });
+  }
+
+  /**
+   * As {@link open}, wherever in the cluster the session is.
+   * @throws {SessionRefused}
+   */
+  attach(domain: string, header: StreamHeader, client: Client, request: SharedRequest): ClientSession {
+    const { maxBufferedBytes } = this.options.limits;
+    let here: ClientSession | undefined;
+    let routed: RoutedSession | undefined;
+    this.locate(domain, request, client.address, (node, claimed = false) => {
+      const open = (): ClientSession =>
+        node === undefined ? this.open(domain, header, client, { ...request, claimed }) : this.attachThere(node, domain, header, client, request);
+      if (!routed) here = open();
+      else if (!routed.isOver) routed.settle(open);
+    });
+    return here ?? (routed = new RoutedSession(domain, client, maxBufferedBytes));
   }
 
   /**
@@ -154,10 +205,46 @@ export class Sharing {
     return this.ring.issue(stream, stream.domain, ttl, boundTo);
   }
 
+  private async lookUp(common: ClusterKeyStore, digest: string, attachOnly: boolean): Promise<{ node?: string; claimed?: boolean }> {
+    try {
+      if (!attachOnly && (await this.ring.reserve(digest))) return { claimed: true };
+      const node = await common.find(digest);
+      return node === undefined || node === this.cluster.token ? {} : { node };
+    } catch (error) {
+      this.onError(error);
+      return {};
+    }
+  }
+
+  private attachThere(node: string, domain: string, header: StreamHeader, client: Client, request: SharedRequest): ClientSession {
+    const { transport, address, port, secure } = client;
+    const { key, attachOnly, patience, http } = request;
+    const about = { domain, header, key, attachOnly, patience, transport, address, port, secure, ...(http && forwardable(http)) };
+    return new RemoteSession(domain, client, this.cluster, node, about, this.options.limits.maxBufferedBytes);
+  }
+
+  /** A client of another node, which knows that the key is ours. */
+  private onRemote(request: AttachmentRequest, channel: Channel): ChannelHandler {
+    const { domain, header, key, attachOnly, patience } = request;
+    const client = new RemoteClient(request, channel, this.options.limits.maxBufferedBytes);
+    try {
+      const http = request.headers && forwarded(request, 'GET');
+      client.session = this.open(this.sessions.domainOf(domain), header, client, {
+        key,
+        attachOnly,
+        ...(patience !== undefined && { patience }),
+        ...(http && { http }),
+      });
+    } catch (error) {
+      client.onEnd(endOf(error));
+    }
+    return client.handler;
+  }
+
   private create(domain: string, digest: string, header: StreamHeader, client: Client, request: SharedRequest): Member {
     const stream = new SharedStream(domain, this.context);
     const member = stream.join(client, header, request);
-    const claimed = this.ring.claim(digest, stream);
+    const claimed = this.ring.claim(digest, stream, request.claimed || undefined);
     if (claimed === false) {
       member.leave({ reason: 'error' });
       throw this.refuse(domain, client.address, 'no-match'); // on another node
@@ -225,6 +312,12 @@ export class Sharing {
     this.streams.delete(stream);
     if (stream.digest !== undefined) this.ring.release(stream.digest, stream);
     this.ring.dropTickets(stream);
+  }
+
+  /** While the bus was gone somebody else made a stream of it: its clients stay, and nobody joins them. */
+  private onKeyLost(digest: string): void {
+    const stream = this.ring.forget(digest);
+    if (stream?.digest === digest) stream.digest = undefined;
   }
 
   private onError(error: unknown): void {

@@ -246,7 +246,7 @@ export class WebSocketClient implements Client {
     if (shared?.key !== undefined) {
       // The answer says what became of the key: it may have to wait until another client has logged in.
       const { key, attachOnly } = shared;
-      return sharing.open(domain, header, this, { key, attachOnly, ...(this.request && { http: this.request }) });
+      return sharing.attach(domain, header, this, { key, attachOnly, ...(this.request && { http: this.request }) });
     }
     if (shared?.attachOnly) throw new SessionRefused('item-not-found', 'no key to attach with', 400);
     this.openTimer.start(OPEN_PATIENCE);

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { ManualClock } from '../../../lib/clock.js';
 import type { Client, SessionEnd, Transport } from '../../../lib/session/index.js';
+import { Cluster } from '../../../lib/cluster/index.js';
 import { StanzaInterceptors, XmppEvents, SessionRegistry, type Session, type XmppEventMap, type XmppEventName } from '../../../lib/session/index.js';
 import type {
   StreamHeader,
@@ -114,7 +115,7 @@ export class Stage {
     const events = new XmppEvents((_, error) => this.errors.push(error));
     for (const name of EVENTS) events.on(name, (event) => this.events.push([name, event]));
     const resolved = resolveOptions({ domains: ['example.org', 'example.net'], upstream, ...options });
-    this.service = new SessionRegistry(resolved, this.clock, events, new Upstreams(resolved, this.clock), this.interceptors);
+    this.service = new SessionRegistry(resolved, this.clock, events, new Upstreams(resolved, this.clock), new Cluster(resolved, this.clock), this.interceptors);
   }
 
   open(client = new ScriptedClient(), header: StreamHeader = {}): { client: ScriptedClient; session: Session; stream: ScriptedStream } {

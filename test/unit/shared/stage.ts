@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { ManualClock } from '../../../lib/clock.js';
+import { Cluster } from '../../../lib/cluster/index.js';
 import {
   XmppEvents,
   SessionRegistry,
@@ -151,8 +152,9 @@ export class Stage {
     const events = new XmppEvents((_name, error) => {
       throw error;
     });
-    this.sessions = new SessionRegistry(options, this.clock, events, new Upstreams(options, this.clock), this.interceptors);
-    this.sharing = new Sharing(options, this.clock, events, this.sessions, store, guard);
+    const cluster = new Cluster(options, this.clock);
+    this.sessions = new SessionRegistry(options, this.clock, events, new Upstreams(options, this.clock), cluster, this.interceptors);
+    this.sharing = new Sharing(options, this.clock, events, this.sessions, cluster, store, guard);
     this.keys = new XmppSharedKeyService(this.sharing);
     events.on('shared.attached', ({ client }) => this.log.push(`attached ${client}`));
     events.on('shared.detached', ({ client, end }) => this.log.push(`detached ${client} ${end.reason}`));

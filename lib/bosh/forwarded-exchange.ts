@@ -1,0 +1,50 @@
+import type { IncomingMessage } from 'node:http';
+import type { Channel, ChannelEnd, ChannelHandler } from '../cluster/index.js';
+import { forwarded, type Peer } from '../http/index.js';
+import { Exchange } from './exchange.js';
+import { ForwardingKind, writeAnswer, type ForwardedRequest } from './forwarding.js';
+
+/** One that came to another node, for a session of this one. */
+export class ForwardedExchange extends Exchange implements ChannelHandler {
+  readonly connection = undefined;
+  private message: IncomingMessage | undefined;
+
+  constructor(
+    private readonly about: ForwardedRequest,
+    private readonly channel: Channel,
+    at: number,
+  ) {
+    super(at, false);
+  }
+
+  get peer(): Peer {
+    return this.about.peer;
+  }
+
+  get certificate(): string | undefined {
+    return this.about.certificate;
+  }
+
+  /** What the app sees of it: method, URL and headers. */
+  get request(): IncomingMessage {
+    return (this.message ??= forwarded(this.about, 'POST'));
+  }
+
+  protected write(body: Buffer, type: string, status: number, extra: Readonly<Record<string, string>> | undefined): void {
+    this.channel.send(ForwardingKind.Answer, writeAnswer({ status, type, extra }, body));
+  }
+
+  onMessage(kind: number, data: Buffer): void {
+    if (kind === ForwardingKind.Done) this.finish(data.length > 0);
+    else if (kind === ForwardingKind.Release && this.live) this.owner?.release?.(this);
+  }
+
+  onEnd(end: ChannelEnd): void {
+    // A node that has an answer gives it to the client before it says so.
+    this.finish(end !== 'ended' && this.answered && this.channel.hasArrived);
+  }
+
+  private finish(flushed: boolean): void {
+    if (!this.gone) this.over(flushed);
+  }
+}
