@@ -1,7 +1,7 @@
 /** @publicApi A process of a cluster. */
 export interface ClusterNode {
   /** Its address: unguessable, another one after each start. Session identifiers begin with it. */
-  readonly token: string;
+  readonly id: string;
   /** What people call it. */
   readonly name: string;
 }
@@ -25,12 +25,12 @@ export interface BusHandler {
  */
 export interface ClusterBus {
   /**
-   * Connects, and takes what is published for the node `token` from then on: {@link BusHandler.onUp} says when.
+   * Connects, and takes what is published for the node `id` from then on: {@link BusHandler.onUp} says when.
    * Rejects only where nothing can ever come of it.
    */
-  start(token: string, handler: BusHandler): Promise<void>;
+  start(id: string, handler: BusHandler): Promise<void>;
   /** @returns how many took it, 0 where that node is not there; undefined where nobody can know */
-  publish(token: string, frame: Buffer): Promise<number | undefined>;
+  publish(id: string, frame: Buffer): Promise<number | undefined>;
   /**
    * Says that this node lives, for `lifetime` milliseconds, and what it is called now.
    * @returns all that live, with this one
@@ -41,12 +41,12 @@ export interface ClusterBus {
   /**
    * Claims a key for this node, or keeps it, for `ttl` milliseconds; in one step, so that of two nodes one gets it.
    * @param from whose claim may be taken over, since that node is dead
-   * @returns the token of the node that has it
+   * @returns the id of the node that has it
    */
   claim(key: string, ttl: number, from?: string): Promise<string>;
   /** Gives up the claim of this node, and nobody else's. */
   release(key: string): Promise<void>;
-  /** The token of the node that has a key. */
+  /** The id of the node that has a key. */
   find(key: string): Promise<string | undefined>;
   /** Ends its connections; nothing is called any more. */
   stop(): Promise<void>;

@@ -303,7 +303,7 @@ const RULES = {
 
 const GROUPS = ['websocket', 'bosh', 'shared', 'limits', 'hostMeta', 'log', 'hooks', 'cluster'] as const;
 /** Stands for a value that is kept out of messages. */
-const SECRET = Symbol('secret');
+const HIDDEN = Symbol('hidden');
 const SPECIAL = ['domains', 'formerDomains', 'upstream'];
 
 /**
@@ -324,7 +324,7 @@ export function resolveOptions(options: XmppModuleOptions): ResolvedOptions {
     const value = key === undefined ? given : (given as Record<string, unknown> | undefined)?.[key];
     const result = value === undefined ? rule.default : rule.read(value);
     if (result === undefined && value !== undefined) {
-      throw new XmppOptionsError(name, rule.secret ? SECRET : value, rule.allowed);
+      throw new XmppOptionsError(name, rule.secret ? HIDDEN : value, rule.allowed);
     }
     if (key === undefined) resolved[group] = result;
     else resolved[group] = { ...(resolved[group] as object | undefined), [key]: result };
@@ -467,7 +467,7 @@ function isOrigin(value: unknown): boolean {
 }
 
 function show(value: unknown): string {
-  if (value === SECRET) return 'not shown';
+  if (value === HIDDEN) return 'not shown';
   if (typeof value === 'function') return 'a function';
   // What is in an object may be secret.
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return 'an object';

@@ -129,7 +129,7 @@ export class BoshEndpoint {
     if (this.cluster.enabled) {
       // Whose it is its start says; the rest is for that node to judge.
       const node = this.cluster.nodeOf(sidOf(source, this.scanner));
-      if (node !== undefined && node !== this.cluster.token) return this.forward(node, exchange, fault ? source.subarray(0, START_BYTES) : source, fault);
+      if (node !== undefined && node !== this.cluster.id) return this.forward(node, exchange, fault ? source.subarray(0, START_BYTES) : source, fault);
     }
     this.accept(exchange, source, fault);
   }
@@ -162,7 +162,7 @@ export class BoshEndpoint {
   /** A session that is to be shared may be on another node. */
   private locate(exchange: HttpExchange, body: RequestBody, source: Buffer, digest: string): void {
     this.bosh.locate(exchange, body, (node, claimed) => {
-      if (node !== undefined && node !== this.cluster.token) return this.forward(node, exchange, source, undefined, true);
+      if (node !== undefined && node !== this.cluster.id) return this.forward(node, exchange, source, undefined, true);
       try {
         this.bosh.create(exchange, body, digest, claimed);
       } catch (error) {

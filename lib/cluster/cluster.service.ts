@@ -6,7 +6,7 @@ import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
 import { Channel, type ChannelEnd, type ChannelHandler, type ChannelLink } from './channel.js';
 import { Link, type LinkContext } from './link.js';
 import { RedisBus } from './redis.js';
-import { FrameType, Keys, newLinkId, newToken, readHeader, TOKEN_LENGTH, type FrameHeader } from './sealing.js';
+import { FrameType, Keys, newLinkId, newNodeId, readHeader, NODE_ID_LENGTH, type FrameHeader } from './sealing.js';
 
 /** Somebody who answers other nodes. */
 export type Service = (data: Buffer, channel: Channel, node: string) => ChannelHandler;
@@ -24,7 +24,7 @@ const ANSWER_PATIENCE = 3000;
 
 /** Bytes of a stanza from a server. */
 const MAX_STANZA = 16_777_216;
-const MINTED = new RegExp(`^[\\w-]{${TOKEN_LENGTH}}\\.[\\w-]{1,64}$`);
+const MINTED = new RegExp(`^[\\w-]{${NODE_ID_LENGTH}}\\.[\\w-]{1,64}$`);
 const NOTHING = Buffer.alloc(0);
 /** Of conversations that never began. */
 const NOWHERE: ChannelLink = { put: () => {}, hasArrived: () => false, forget: () => {} };
@@ -44,15 +44,15 @@ export class Cluster implements OnModuleInit {
   /** Whether there can be other nodes. */
   readonly enabled: boolean;
   /** Address of this process. */
-  readonly token = newToken();
+  readonly id = newNodeId();
 
   private readonly logger = new Logger('XmppCluster');
   private readonly bus: ClusterBus | undefined;
   private readonly keys: Keys | undefined;
   private readonly services = new Map<string, Service>();
-  /** The link that this node opened to another, by the other's token. */
+  /** The link that this node opened to another, by the other's id. */
   private readonly opened = new Map<string, Link>();
-  /** The links that others opened, by their tokens. */
+  /** The links that others opened, by their identifiers. */
   private readonly accepted = new Map<string, Link>();
   private readonly offers = new Map<string, Offer>();
   private readonly listeners: (() => void)[] = [];
@@ -81,19 +81,19 @@ export class Cluster implements OnModuleInit {
   ) {
     const { cluster, bosh, websocket } = options;
     this.lifetime = cluster.deadAfter * 1000;
-    this.name = cluster.nodeId ?? this.token;
+    this.name = cluster.nodeId ?? this.id;
     this.bus = cluster.bus ?? (cluster.redis === undefined ? undefined : new RedisBus(cluster.redis, cluster.prefix));
     this.enabled = this.bus !== undefined;
     this.keys = cluster.secret === undefined ? undefined : new Keys(Buffer.from(cluster.secret));
     this.heartbeat = new Timeout(clock, () => void this.beat().catch(() => {}));
     this.context = {
       clock,
-      self: this.token,
+      self: this.id,
       patience: this.lifetime,
       // Of what clients send, and of what the server sends, with room for what is said beside it.
       maxMessage: Math.max(bosh.maxBodyBytes, websocket.maxFrameBytes, MAX_STANZA) + 1_048_576,
-      publish: (token, frame) => (this.up ? this.bus!.publish(token, frame) : Promise.reject(new Error('no bus'))),
-      isMember: (token) => this.isMember(token),
+      publish: (id, frame) => (this.up ? this.bus!.publish(id, frame) : Promise.reject(new Error('no bus'))),
+      isMember: (id) => this.isMember(id),
       isSettled: () => this.isSettled,
       accept: (service, data, channel, node) => {
         const serve = this.services.get(service);
@@ -125,7 +125,7 @@ export class Cluster implements OnModuleInit {
         onUp: () => void this.beat().catch(() => {}),
         onDown: () => this.onDown('its connection was lost'),
       };
-      bus.start(this.token, handler).catch((error: unknown) => {
+      bus.start(this.id, handler).catch((error: unknown) => {
         patience.stop();
         reject(error as Error);
       });
@@ -193,13 +193,13 @@ export class Cluster implements OnModuleInit {
 
   /** An identifier that says which node has what it names. */
   mint(id: string): string {
-    return this.enabled ? `${this.token}.${id}` : id;
+    return this.enabled ? `${this.id}.${id}` : id;
   }
 
-  /** The token of the node that made an identifier; undefined where it says none. */
+  /** The id of the node that made an identifier; undefined where it says none. */
   nodeOf(id: string | undefined): string | undefined {
     if (!this.enabled || id === undefined || !MINTED.test(id)) return undefined;
-    return id.slice(0, TOKEN_LENGTH);
+    return id.slice(0, NODE_ID_LENGTH);
   }
 
   // Conversations.
@@ -261,12 +261,12 @@ export class Cluster implements OnModuleInit {
   }
 
   private greet(type: FrameType, to: string, link: string, payload: Buffer): Buffer {
-    return this.keys!.greeting.close({ type, from: this.token, to, link, counter: 0, sequence: 0, ack: 0 }, payload);
+    return this.keys!.greeting.close({ type, from: this.id, to, link, counter: 0, sequence: 0, ack: 0 }, payload);
   }
 
   private onFrame(frame: Buffer): void {
     const header = readHeader(frame);
-    if (!header || header.to !== this.token || this.stopped) return;
+    if (!header || header.to !== this.id || this.stopped) return;
     switch (header.type) {
       case FrameType.Hello:
         return this.onHello(frame, header);
@@ -286,7 +286,7 @@ export class Cluster implements OnModuleInit {
     let offer = this.offers.get(id);
     if (!offer) {
       const answer = randomBytes(16);
-      const [forth, back] = this.keys!.link(from, this.token, id, answer);
+      const [forth, back] = this.keys!.link(from, this.id, id, answer);
       const link = new Link(from, id, false, this.context);
       link.open(back, forth);
       offer = { link, welcome: this.greet(FrameType.Welcome, from, id, answer) };
@@ -302,7 +302,7 @@ export class Cluster implements OnModuleInit {
     if (!answer) return this.onForeign(header.from);
     const link = this.opened.get(header.from);
     if (link?.id !== header.link || link.isOpen) return;
-    const [forth, back] = this.keys!.link(this.token, header.from, link.id, answer);
+    const [forth, back] = this.keys!.link(this.id, header.from, link.id, answer);
     link.open(forth, back);
   }
 
@@ -388,19 +388,19 @@ export class Cluster implements OnModuleInit {
   }
 
   private isMember(node: string): boolean {
-    return this.nodes.some(({ token }) => token === node);
+    return this.nodes.some(({ id }) => id === node);
   }
 
   private get isSettled(): boolean {
     return this.up && this.clock.now() >= this.settledAt;
   }
 
-  /** Two nodes of one name do no harm: sessions name their node by its token. But people would take one for the other. */
+  /** Two nodes of one name do no harm: sessions name their node by its id. But people would take one for the other. */
   private checkName(): void {
     const { nodeId } = this.options.cluster;
     if (nodeId === undefined) return;
-    const isTaken = this.nodes.some(({ name, token }) => name === nodeId && token < this.token);
-    const name = isTaken ? `${nodeId}-${this.token}` : nodeId;
+    const isTaken = this.nodes.some(({ name, id }) => name === nodeId && id < this.id);
+    const name = isTaken ? `${nodeId}-${this.id}` : nodeId;
     if (name === this.name) return;
     this.name = name;
     if (isTaken) this.logger.warn(`another node is called ${nodeId}: this one calls itself ${name}`);

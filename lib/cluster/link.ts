@@ -6,16 +6,16 @@ import { FrameType, type FrameHeader, type Seal } from './sealing.js';
 /** What links need of their node. */
 export interface LinkContext {
   readonly clock: Clock;
-  /** Token of this node. */
+  /** Identifier of this node. */
   readonly self: string;
   /** Milliseconds of silence after which the other node is not believed to answer. */
   readonly patience: number;
   /** Bytes of one message. */
   readonly maxMessage: number;
   /** @returns how many took it, undefined where that is not known; rejects while the bus cannot be used */
-  publish(token: string, frame: Buffer): Promise<number | undefined>;
+  publish(id: string, frame: Buffer): Promise<number | undefined>;
   /** Whether a node counts as living, by what is known. */
-  isMember(token: string): boolean;
+  isMember(id: string): boolean;
   /** Whether what is known can be trusted: the bus was not gone a moment ago. */
   isSettled(): boolean;
   /** The other side begins a conversation. */
@@ -82,7 +82,7 @@ export class Link implements ChannelLink {
   private readonly ackTimeout: Timeout;
 
   constructor(
-    /** Token of the other node. */
+    /** Identifier of the other node. */
     readonly node: string,
     readonly id: string,
     /** Whether this side opened it. */

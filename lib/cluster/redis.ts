@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import type { BusHandler, ClusterBus, ClusterNode, RedisClient } from '../bus.js';
 
 /** What we need of one of `ioredis`, which is an optional peer. */
@@ -23,11 +24,11 @@ const NOW = `local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t
 const BEAT =
   NOW +
   `local dead = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[3]) ` +
-  `for _, token in ipairs(dead) do redis.call('ZREM', KEYS[1], token) redis.call('HDEL', KEYS[2], token) end ` +
+  `for _, id in ipairs(dead) do redis.call('ZREM', KEYS[1], id) redis.call('HDEL', KEYS[2], id) end ` +
   `redis.call('ZADD', KEYS[1], now, ARGV[1]) redis.call('HSET', KEYS[2], ARGV[1], ARGV[2]) ` +
   `local found = {} ` +
-  `for _, token in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do ` +
-  `found[#found + 1] = token found[#found + 1] = redis.call('HGET', KEYS[2], token) or token end ` +
+  `for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do ` +
+  `found[#found + 1] = id found[#found + 1] = redis.call('HGET', KEYS[2], id) or id end ` +
   `return found`;
 const CLAIM =
   `local owner = redis.call('GET', KEYS[1]) ` +
@@ -39,7 +40,7 @@ const RELEASE = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call
 export class RedisBus implements ClusterBus {
   private commands: IoRedis | undefined;
   private subscriber: IoRedis | undefined;
-  private token = '';
+  private id = '';
   private stopped = false;
   /** The app's own connection stays open. */
   private readonly borrowed: boolean;
@@ -56,8 +57,8 @@ export class RedisBus implements ClusterBus {
     this.borrowed = typeof redis === 'object';
   }
 
-  async start(token: string, handler: BusHandler): Promise<void> {
-    this.token = token;
+  async start(id: string, handler: BusHandler): Promise<void> {
+    this.id = id;
     const [commands, subscriber] = await this.clients();
     this.commands = commands;
     this.subscriber = subscriber;
@@ -65,34 +66,34 @@ export class RedisBus implements ClusterBus {
     this.connect(commands, subscriber, handler);
   }
 
-  async publish(token: string, frame: Buffer): Promise<number | undefined> {
+  async publish(id: string, frame: Buffer): Promise<number | undefined> {
     const redis = this.ready();
-    const takers = await redis.publish(this.channel(token), frame);
+    const takers = await redis.publish(this.channel(id), frame);
     // Of a cluster of Redis, only its node where we are connected counts.
     return redis.isCluster ? undefined : takers;
   }
 
   async beat(name: string, lifetime: number): Promise<ClusterNode[]> {
     const keys = [this.key('nodes'), this.key('names')];
-    const found = (await this.run(BEAT, keys, this.token, name, lifetime).catch((error: unknown) => {
+    const found = (await this.run(BEAT, keys, this.id, name, lifetime).catch((error: unknown) => {
       if (error instanceof Silence) this.reconnect();
       throw error;
     })) as string[];
     const nodes: ClusterNode[] = [];
-    for (let i = 0; i < found.length; i += 2) nodes.push({ token: found[i]!, name: found[i + 1]! });
+    for (let i = 0; i < found.length; i += 2) nodes.push({ id: found[i]!, name: found[i + 1]! });
     return nodes;
   }
 
   async leave(): Promise<void> {
-    await limited(this.ready().zrem(this.key('nodes'), this.token));
+    await limited(this.ready().zrem(this.key('nodes'), this.id));
   }
 
   async claim(key: string, ttl: number, from = ''): Promise<string> {
-    return (await this.run(CLAIM, [this.claimKey(key)], this.token, ttl, from)) as string;
+    return (await this.run(CLAIM, [this.claimKey(key)], this.id, ttl, from)) as string;
   }
 
   async release(key: string): Promise<void> {
-    await this.run(RELEASE, [this.claimKey(key)], this.token);
+    await this.run(RELEASE, [this.claimKey(key)], this.id);
   }
 
   async find(key: string): Promise<string | undefined> {
@@ -107,7 +108,7 @@ export class RedisBus implements ClusterBus {
   }
 
   private connect(commands: IoRedis, subscriber: IoRedis, handler: BusHandler): void {
-    const own = this.channel(this.token);
+    const own = this.channel(this.id);
     let subscribed = false;
     const onUp = (): void => {
       if (subscribed && commands.status === 'ready') handler.onUp();
@@ -152,7 +153,7 @@ export class RedisBus implements ClusterBus {
       maxRetriesPerRequest: 0,
       connectTimeout: 5000,
       noDelay: true,
-      retryStrategy: (attempt: number) => Math.min(50 * 2 ** attempt, MAX_BACKOFF) * (0.75 + Math.random() / 2),
+      retryStrategy: (attempt: number) => Math.min(50 * 2 ** attempt, MAX_BACKOFF) + randomInt(100),
     };
     const make = (): IoRedis => new Redis(redis, options) as unknown as IoRedis;
     return [make(), make()];
@@ -188,8 +189,8 @@ export class RedisBus implements ClusterBus {
     return `${this.prefix}:key:${key}`;
   }
 
-  private channel(token: string): string {
-    return `${this.prefix}:node:${token}`;
+  private channel(id: string): string {
+    return `${this.prefix}:node:${id}`;
   }
 }
 

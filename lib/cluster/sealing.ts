@@ -21,7 +21,7 @@ export enum FrameType {
 /** A frame without its payload. */
 export interface FrameHeader {
   readonly type: FrameType;
-  /** Tokens of nodes. */
+  /** Identifier of nodes. */
   readonly from: string;
   readonly to: string;
   /** 16 random bytes, in hexadecimal digits. */
@@ -38,15 +38,15 @@ export interface FrameHeader {
  * version | type | from | to | link | counter | sequence | ack | payload, encrypted | HMAC-SHA256 over all of it
  */
 const VERSION = 1;
-export const TOKEN_LENGTH = 8;
-const LINK_AT = 2 + 2 * TOKEN_LENGTH;
+export const NODE_ID_LENGTH = 8;
+const LINK_AT = 2 + 2 * NODE_ID_LENGTH;
 const COUNTER_AT = LINK_AT + 16;
 const PAYLOAD_AT = COUNTER_AT + 18;
 const MAC_LENGTH = 32;
 export const FRAME_OVERHEAD: number = PAYLOAD_AT + MAC_LENGTH;
 
 /** A new node's address: 48 random bits. */
-export function newToken(): string {
+export function newNodeId(): string {
   return randomBytes(6).toString('base64url');
 }
 
@@ -62,8 +62,8 @@ export function readHeader(frame: Buffer): FrameHeader | undefined {
   if (frame.length < FRAME_OVERHEAD || frame[0] !== VERSION) return undefined;
   return {
     type: frame[1] as FrameType,
-    from: frame.toString('latin1', 2, 2 + TOKEN_LENGTH),
-    to: frame.toString('latin1', 2 + TOKEN_LENGTH, LINK_AT),
+    from: frame.toString('latin1', 2, 2 + NODE_ID_LENGTH),
+    to: frame.toString('latin1', 2 + NODE_ID_LENGTH, LINK_AT),
     link: frame.toString('hex', LINK_AT, COUNTER_AT),
     counter: frame.readUIntBE(COUNTER_AT, 6),
     sequence: frame.readUIntBE(COUNTER_AT + 6, 6),
@@ -83,8 +83,8 @@ export class Seal {
     const frame = Buffer.allocUnsafeSlow(FRAME_OVERHEAD + payload.length);
     frame[0] = VERSION;
     frame[1] = type;
-    frame.write(from, 2, TOKEN_LENGTH, 'latin1');
-    frame.write(to, 2 + TOKEN_LENGTH, TOKEN_LENGTH, 'latin1');
+    frame.write(from, 2, NODE_ID_LENGTH, 'latin1');
+    frame.write(to, 2 + NODE_ID_LENGTH, NODE_ID_LENGTH, 'latin1');
     frame.write(link, LINK_AT, 16, 'hex');
     frame.writeUIntBE(counter, COUNTER_AT, 6);
     frame.writeUIntBE(sequence, COUNTER_AT + 6, 6);

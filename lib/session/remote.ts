@@ -43,10 +43,10 @@ export class RemoteSessions {
     const { cluster } = this;
     if (!cluster.enabled) return [];
     const node = cluster.nodeOf(id);
-    const all = node === undefined ? (await cluster.members()).map(({ token }) => token) : [node];
+    const all = node === undefined ? (await cluster.members()).map(({ id }) => id) : [node];
     const data = Buffer.from(JSON.stringify(question));
-    const others = all.filter((token) => token !== cluster.token);
-    const asked = await Promise.allSettled(others.map(async (token) => await cluster.ask(token, SERVICE, data)));
+    const others = all.filter((id) => id !== cluster.id);
+    const asked = await Promise.allSettled(others.map(async (id) => await cluster.ask(id, SERVICE, data)));
     return asked.flatMap((answer) => (answer.status === 'fulfilled' ? [read(answer.value) as Answers[Q['ask']]] : []));
   }
 

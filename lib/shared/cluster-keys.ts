@@ -46,19 +46,19 @@ export class ClusterKeyStore implements SharedKeyStore {
 
   private async take(digest: string): Promise<boolean> {
     const { claims } = this.cluster;
-    const { token } = this.cluster;
+    const { id } = this.cluster;
     if (!claims) return true;
     try {
       let owner = await claims.claim(digest, CLAIM_TTL);
-      if (owner !== token && !(await this.lives(owner))) owner = await claims.claim(digest, CLAIM_TTL, owner);
-      return owner === token;
+      if (owner !== id && !(await this.lives(owner))) owner = await claims.claim(digest, CLAIM_TTL, owner);
+      return owner === id;
     } catch {
       return true;
     }
   }
 
   private async lives(node: string): Promise<boolean> {
-    return (await this.cluster.members()).some(({ token }) => token === node);
+    return (await this.cluster.members()).some(({ id }) => id === node);
   }
 
   private reclaim(): void {

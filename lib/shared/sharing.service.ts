@@ -209,7 +209,7 @@ export class Sharing {
     try {
       if (!attachOnly && (await this.ring.reserve(digest))) return { claimed: true };
       const node = await common.find(digest);
-      return node === undefined || node === this.cluster.token ? {} : { node };
+      return node === undefined || node === this.cluster.id ? {} : { node };
     } catch (error) {
       this.onError(error);
       return {};
@@ -317,7 +317,7 @@ export class Sharing {
   /** While the bus was gone somebody else made a stream of it: its clients stay, and nobody joins them. */
   private onKeyLost(digest: string): void {
     const stream = this.ring.forget(digest);
-    if (stream?.digest === digest) stream.digest = undefined;
+    if (stream && stream.digest === digest) stream.digest = undefined;
   }
 
   private onError(error: unknown): void {

@@ -32,13 +32,13 @@ export class MemoryHub {
 }
 
 export class MemoryBus implements ClusterBus {
-  private token = '';
+  private id = '';
 
   constructor(private readonly hub: MemoryHub) {}
 
-  async start(token: string, handler: BusHandler): Promise<void> {
-    this.token = token;
-    this.hub.handlers.set(token, handler);
+  async start(id: string, handler: BusHandler): Promise<void> {
+    this.id = id;
+    this.hub.handlers.set(id, handler);
     if (!this.hub.down) handler.onUp();
   }
 
@@ -52,26 +52,26 @@ export class MemoryBus implements ClusterBus {
 
   async beat(name: string): Promise<ClusterNode[]> {
     this.check();
-    this.hub.nodes.set(this.token, { token: this.token, name });
+    this.hub.nodes.set(this.id, { id: this.id, name });
     return [...this.hub.nodes.values()];
   }
 
   async leave(): Promise<void> {
     this.check();
-    this.hub.nodes.delete(this.token);
+    this.hub.nodes.delete(this.id);
   }
 
   async claim(key: string, _ttl: number, from?: string): Promise<string> {
     this.check();
     const owner = this.hub.claims.get(key);
     if (owner !== undefined && owner !== from) return owner;
-    this.hub.claims.set(key, this.token);
-    return this.token;
+    this.hub.claims.set(key, this.id);
+    return this.id;
   }
 
   async release(key: string): Promise<void> {
     this.check();
-    if (this.hub.claims.get(key) === this.token) this.hub.claims.delete(key);
+    if (this.hub.claims.get(key) === this.id) this.hub.claims.delete(key);
   }
 
   async find(key: string): Promise<string | undefined> {
@@ -80,7 +80,7 @@ export class MemoryBus implements ClusterBus {
   }
 
   async stop(): Promise<void> {
-    this.hub.handlers.delete(this.token);
+    this.hub.handlers.delete(this.id);
   }
 
   private check(): void {

@@ -46,7 +46,7 @@ export class ClusterStage {
   /** A conversation between two nodes. */
   async conversation(from: Cluster, to: Cluster, data = 'hello'): Promise<[Speaker, Speaker]> {
     const mine = new Speaker();
-    mine.channel = from.begin(to.token, 'echo', Buffer.from(data), mine);
+    mine.channel = from.begin(to.id, 'echo', Buffer.from(data), mine);
     const theirs = await this.accepted.take();
     return [mine, theirs];
   }
