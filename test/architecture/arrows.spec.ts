@@ -56,7 +56,7 @@ const LONG_FILES: Readonly<Record<string, number>> = {
   // One state machine; cutting it up would put a call on the path of every byte.
   'xml/scanner.ts': 620,
   // One state machine: the client's side of XEP-0124.
-  'bosh/client.ts': 550,
+  'bosh/client.ts': 560,
 };
 const MOST_LINES = 500;
 
