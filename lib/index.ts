@@ -13,9 +13,12 @@ export {
   type XmppModuleOptions,
 } from './xmpp.options.js';
 export {
+  ConnectRefused,
   PrebindError,
   XmppEvents,
   XmppSessionService,
+  type ConnectContext,
+  type ConnectRoute,
   type Destinations,
   type Ending,
   type EndReason,
@@ -33,6 +36,7 @@ export {
   type StreamCondition,
   type Traffic,
   type Transport,
+  type XmppConnectGuard,
   type XmppEventListener,
   type XmppEventMap,
   type XmppEventName,
@@ -52,7 +56,7 @@ export {
 } from './shared/index.js';
 export { XMPP_CREDENTIALS, type XmppCredentials, type XmppLogin } from './prebind/index.js';
 export type { ClientMechanism } from './sasl/index.js';
-export { OnXmpp, XmppInterceptor } from './hooks/index.js';
+export { OnXmpp, XmppGuard, XmppInterceptor } from './hooks/index.js';
 export {
   redact,
   XmppHealth,

@@ -16,7 +16,7 @@ import { HostMetaController } from './discovery/index.js';
 import { EventEmitterBridge, HooksExplorer } from './hooks/index.js';
 import { Counts, Journal, XmppHealth, XmppHealthIndicator, XmppMetrics, XmppTrace, Spans } from './observability/index.js';
 import { Prebinding } from './prebind/index.js';
-import { SessionRegistry, StanzaInterceptors, XmppEvents, XmppSessionService } from './session/index.js';
+import { Entrance, SessionRegistry, StanzaInterceptors, XmppEvents, XmppSessionService } from './session/index.js';
 import { Sharing, XmppSharedKeyService } from './shared/index.js';
 import { Upstreams } from './upstream/upstreams.js';
 import { loadStandardAdapter, STANDARD_ADAPTER, WebSocketInfoController, XmppGateway } from './websocket/index.js';
@@ -59,6 +59,14 @@ const CLIENT_GRACE = 1500;
         const logger = new Logger('XmppInterceptors');
         return new StanzaInterceptors((error) => logger.error('an interceptor failed', error));
       },
+    },
+    {
+      provide: Entrance,
+      useFactory: ({ hooks }: ResolvedOptions, clock: Clock) => {
+        const logger = new Logger('XmppGuards');
+        return new Entrance(clock, hooks.timeout * 1000, (error) => logger.error('a guard failed', error));
+      },
+      inject: [XMPP_OPTIONS, Clock],
     },
     { provide: STANDARD_ADAPTER, useFactory: loadStandardAdapter },
     Cluster,

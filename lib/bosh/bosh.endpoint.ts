@@ -212,7 +212,7 @@ export class BoshEndpoint {
     } else if (error instanceof SessionRefused) {
       const retry = error.status === 503 ? { 'Retry-After': String(error.retryAfter ?? RETRY_AFTER) } : undefined;
       const condition = conditionOf(error.condition);
-      this.refuse(exchange, condition, retry ? 503 : 200, retry);
+      this.refuse(exchange, condition, error.httpStatus ?? (retry ? 503 : 200), retry);
     } else {
       this.logger.error('request failed', error instanceof Error ? error.stack : String(error));
       this.refuse(exchange, 'internal-server-error', 200);

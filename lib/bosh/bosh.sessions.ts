@@ -6,6 +6,7 @@ import {
   SessionRefused,
   unguessable,
   type ClientSession,
+  type ConnectContext,
   type Place,
   type Session,
   type SessionRegistry,
@@ -82,12 +83,11 @@ export class BoshSessions implements ClientContext {
    */
   create(exchange: Exchange, body: RequestBody, hash: string, claimed = false): void {
     const granted = grant(body, this.options.bosh);
-    const domain = this.sessions.domainOf(granted.to);
     const origination = originationOf(exchange);
     const place = this.sessions.enter(origination.address);
     const client = new BoshClient(this.newSid(), origination, granted, place, this);
     try {
-      const session = this.open(domain, client, body, granted, exchange, claimed);
+      const session = this.open(client, body, granted, exchange, claimed);
       this.clients.set(client.sid, client);
       client.start(session, exchange, body, hash);
     } catch (error) {
@@ -124,22 +124,24 @@ export class BoshSessions implements ClientContext {
     this.sharing.locate(domain, { key, attachOnly: body.shared!.attachOnly }, exchange.peer.address, found);
   }
 
-  private open(
-    domain: string,
-    client: BoshClient,
-    body: RequestBody,
-    granted: Grant,
-    exchange: Exchange,
-    claimed: boolean,
-  ): ClientSession {
+  private open(client: BoshClient, body: RequestBody, granted: Grant, { request }: Exchange, claimed: boolean): ClientSession {
+    const { to, header } = granted;
+    const { address, secure } = client;
     const shared = this.sharing.enabled ? body.shared : undefined;
-    if (shared?.key !== undefined) {
-      const { key, attachOnly } = shared;
-      const patience = client.patience;
-      return this.sharing.open(domain, granted.header, client, { key, attachOnly, claimed, patience, http: exchange.request });
-    }
-    if (shared?.attachOnly) throw new SessionRefused('item-not-found', 'no key to attach with', 400);
-    return this.sessions.open(domain, granted.header, client, exchange.request);
+    const wish = shared?.attachOnly ? 'attach' : shared?.key !== undefined && 'create';
+    const context: ConnectContext = { transport: 'bosh', request, address, secure, to, from: header.from, shared: wish };
+    return this.sessions.entrance.enter(context, client, (route) => {
+      const domain = this.sessions.domainOf(route.domain ?? to);
+      if (shared?.key !== undefined) {
+        const { key, attachOnly } = shared;
+        const { patience } = client;
+        // The key belongs to a domain, and was claimed for the one that was asked for.
+        if (claimed && domain !== this.sessions.domainOf(to)) throw new SessionRefused('improper-addressing', 'ask for your domain', 400);
+        return this.sharing.open(domain, header, client, { key, attachOnly, claimed, patience, http: request, route });
+      }
+      if (shared?.attachOnly) throw new SessionRefused('item-not-found', 'no key to attach with', 400);
+      return this.sessions.open(domain, header, client, request, route);
+    });
   }
 
   /** The one place where a `sid` is made: unguessable and never used twice (XEP-0124, section 19.3). */

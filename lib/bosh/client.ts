@@ -137,8 +137,8 @@ export class BoshClient implements Client, ExchangeOwner {
     this.claim(exchange);
     this.held.push(holdRequest(exchange, body, hash));
     if (exchange.gone) return this.abandon('lost');
-    if (this.context.sharing.enabled && body.shared?.key !== undefined) {
-      this.waitTimeout.start(this.patience); // the answer tells what became of the key
+    if (session.undecided || (this.context.sharing.enabled && body.shared?.key !== undefined)) {
+      this.waitTimeout.start(this.patience); // the answer tells what became of the client, or of its key
     } else if (this.granted.polling) {
       this.ready = true;
       this.schedule();
@@ -302,7 +302,7 @@ export class BoshClient implements Client, ExchangeOwner {
 
   private restart({ attributes, version }: RequestBody, exchange: Exchange | undefined): void {
     const to = attributes.get('to');
-    if (to !== undefined && !this.context.isDomain(to, this.session.domain)) {
+    if (to !== undefined && to !== this.granted.to && !this.context.isDomain(to, this.session.domain)) {
       return this.violate(exchange, 'improper-addressing', 'restart with another domain');
     }
     this.session.restart({
@@ -378,7 +378,7 @@ export class BoshClient implements Client, ExchangeOwner {
     const termination = terminationOf(end);
     this.finish();
     if (state === 'creating') {
-      for (const entry of open) this.tell(entry, termination);
+      for (const entry of open) this.tell(entry, termination, NOTHING, end.httpStatus);
       return this.context.remove(this);
     }
     const { outbox } = this;
@@ -454,9 +454,9 @@ export class BoshClient implements Client, ExchangeOwner {
   }
 
   /** Answers with the end of the session. */
-  private tell(entry: HeldRequest, termination: Termination, stanzas: readonly Stanza[] = NOTHING): void {
+  private tell(entry: HeldRequest, termination: Termination, stanzas: readonly Stanza[] = NOTHING, status?: number): void {
     const body = writeTermination(termination, stanzas);
-    this.put(entry, body, NOTHING, statusOf(termination.condition, this.granted.legacy));
+    this.put(entry, body, NOTHING, status ?? statusOf(termination.condition, this.granted.legacy));
   }
 
   private put({ rid, hash, exchange }: HeldRequest, body: Buffer, stanzas: readonly Stanza[], status: number): void {

@@ -59,6 +59,7 @@ export function terminationOf(end: SessionEnd): Termination {
 
 export function conditionOf(condition: StreamCondition): BoshCondition {
   if (SAME.has(condition)) return condition as BoshCondition;
+  if (condition === 'not-authorized') return 'policy-violation';
   return BAD_REQUEST.has(condition) ? 'bad-request' : 'undefined-condition';
 }
 

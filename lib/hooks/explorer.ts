@@ -1,6 +1,14 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
-import { StanzaInterceptors, XmppEvents, type XmppEventName, type XmppStanzaInterceptor } from '../session/index.js';
+import {
+  Entrance,
+  StanzaInterceptors,
+  XmppEvents,
+  type XmppConnectGuard,
+  type XmppEventName,
+  type XmppStanzaInterceptor,
+} from '../session/index.js';
+import { guardOrderOf } from './guard.decorator.js';
 import { interceptorOptionsOf } from './interceptor.decorator.js';
 import { eventsOf } from './on-xmpp.decorator.js';
 
@@ -15,6 +23,7 @@ export class HooksExplorer implements OnModuleInit {
     private readonly scanner: MetadataScanner,
     private readonly events: XmppEvents,
     private readonly interceptors: StanzaInterceptors,
+    private readonly entrance: Entrance,
   ) {}
 
   /** @throws {TypeError} for a hook that can never be called */
@@ -31,6 +40,8 @@ export class HooksExplorer implements OnModuleInit {
   }
 
   private exploreClass(wrapper: Wrapper, prototype: object): void {
+    const order = guardOrderOf(prototype.constructor);
+    if (order !== undefined) this.entrance.addGuard(singleton(wrapper, prototype, 'it guards the entrance') as XmppConnectGuard, order);
     const options = interceptorOptionsOf(prototype.constructor);
     if (options) this.interceptors.add(singleton(wrapper, prototype, 'it intercepts stanzas') as XmppStanzaInterceptor, options);
   }

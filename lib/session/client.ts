@@ -52,6 +52,8 @@ export interface ClientSession {
   readonly resumable: boolean;
   /** Whether what is sent is protected on its way to the server; known when {@link Client.onOpen} was called. */
   readonly upstreamSecure: boolean;
+  /** Whether there will be a session is not known yet: the domain neither. */
+  readonly undecided?: boolean;
   /**
    * One top-level element from the client.
    * @returns false when the upstream is slow: the transport stops reading until {@link Client.onDrain}

@@ -65,6 +65,8 @@ export interface SessionEnd {
   readonly error?: Stanza;
   /** Where the client goes on (`see-other-uri`, RFC 7395, section 3.6.1). */
   readonly uri?: string;
+  /** HTTP status of an answer over BOSH that would tell of it with 200. */
+  readonly httpStatus?: number;
   /** The client can resume its stream elsewhere: it is cut off without `<close/>` (XEP-0198). */
   readonly resumable?: boolean;
 }

@@ -1,4 +1,12 @@
 export type { Client, ClientSession, SharedOpening, Transport } from './client.js';
+export {
+  ConnectRefused,
+  Entrance,
+  type ConnectContext,
+  type ConnectRoute,
+  type WebUsers,
+  type XmppConnectGuard,
+} from './entrance.js';
 export type { EndReason, SessionEnd, StreamCondition } from './end.js';
 export {
   XmppEvents,

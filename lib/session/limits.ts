@@ -11,18 +11,20 @@ export interface AdmissionLimits {
 
 /** A session that is not opened. */
 export class SessionRefused extends Error {
-  override readonly name = 'SessionRefused';
+  override readonly name: string = 'SessionRefused';
 
   constructor(
     /** As the stream error (RFC 6120, section 4.9.3) that tells the client. */
     readonly condition: StreamCondition,
     message: string,
     /** HTTP status where the client can be told by nothing else: before a WebSocket is there. */
-    readonly status: 400 | 403 | 429 | 503,
+    readonly status: number,
     /** Seconds after which it may try again, for `Retry-After`. */
     readonly retryAfter?: number,
     /** Where it is to go instead. */
     readonly uri?: string,
+    /** HTTP status of an answer over BOSH that would tell of it with 200 and the condition. */
+    readonly httpStatus?: number,
   ) {
     super(message);
   }

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { XmppSession } from '../session/index.js';
+import type { ConnectRoute, XmppSession } from '../session/index.js';
 
 /** What a client says, beside what every client says, that wants a session to be shared. */
 export interface SharedRequest {
@@ -13,6 +13,8 @@ export interface SharedRequest {
   readonly patience?: number;
   /** The HTTP request that it came with, for the app's {@link XmppSharedGuard}. */
   readonly http?: IncomingMessage;
+  /** What the app's guards said; for the stream that it may have to open. */
+  readonly route?: ConnectRoute;
 }
 
 /** @publicApi A client that has the key of a session, and would join it. */

@@ -4,6 +4,7 @@ import {
   SessionRefused,
   unguessable,
   type Client,
+  type ConnectRoute,
   type Lane,
   type Session,
   type SessionEnd,
@@ -26,7 +27,7 @@ export interface SharedContext {
   readonly clock: Clock;
   readonly options: ResolvedOptions;
   /** @throws {SessionRefused} */
-  open(domain: string, header: StreamHeader, client: Client, http: IncomingMessage | undefined): Session;
+  open(domain: string, header: StreamHeader, client: Client, http: IncomingMessage | undefined, route: ConnectRoute | undefined): Session;
   /** A resource is bound by the client at `address`. */
   bound(address: string): void;
   attached(stream: SharedStream, member: Member): void;
@@ -328,7 +329,8 @@ export class SharedStream implements Client, MemberHub {
     this.secured = creator.client.secure;
     members.add(creator);
     creator.activate();
-    this.current = this.context.open(this.domain, creator.header, this, creator.request.http);
+    const { http, route } = creator.request;
+    this.current = this.context.open(this.domain, creator.header, this, http, route);
     this.fanOut.begin(this.current);
   }
 

@@ -59,7 +59,7 @@ export class Sharing {
     this.context = {
       clock,
       options,
-      open: (domain, header, client, http) => sessions.open(domain, header, client, http),
+      open: (...args) => sessions.open(...args),
       bound: (address) => this.attempts.restore(address),
       attached: (stream, { number, client }) =>
         events.emit('shared.attached', { session: stream.session!, client: number, address: client.address }),

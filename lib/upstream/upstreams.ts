@@ -23,7 +23,14 @@ export class Upstreams implements OnApplicationShutdown {
   /** The upstream of a served domain. */
   select(domain: string): XmppUpstream {
     const { upstream } = this.options;
-    const chosen = typeof upstream === 'function' ? upstream(domain) : upstream;
+    return this.resolve(typeof upstream === 'function' ? upstream(domain) : upstream);
+  }
+
+  /**
+   * @param chosen an upstream, or the URL of one, which is made once
+   * @throws {XmppOptionsError} for a URL that means nothing
+   */
+  resolve(chosen: XmppUpstream | string): XmppUpstream {
     return typeof chosen === 'string' ? this.make(chosen) : chosen;
   }
 

@@ -7,6 +7,7 @@ import {
   unguessable,
   type Client,
   type ClientSession,
+  type ConnectContext,
   type SessionEnd,
   type SharedOpening,
   type StreamCondition,
@@ -71,6 +72,8 @@ export class WebSocketClient implements Client {
   private state = State.Opening;
   private session: ClientSession | undefined;
   private domain: string | undefined;
+  /** The domain as the client named it: a guard may have chosen another for it. */
+  private asked: string | undefined;
   readonly writer: FrameWriter;
   /** Open timeout, then pings, then the patience for the client's `<close/>`. */
   private readonly timer: Timeout;
@@ -212,8 +215,7 @@ export class WebSocketClient implements Client {
     const header: StreamHeader = { from: this.clientFrom, lang: stanza.attribute('xml:lang'), version: '1.0' };
     if (this.awaitsOpen) return this.fail('policy-violation', 'a stream is being opened');
     try {
-      const domain = sessions.domainOf(to ?? this.domain);
-      if (this.domain !== undefined && this.domain !== domain) {
+      if (this.session && to !== undefined && to !== this.asked && sessions.domainOf(to) !== this.domain) {
         return this.fail('improper-addressing', 'another domain than at first');
       }
       if (!/^[1-9]\d*\.\d+$/.test(stanza.attribute('version') ?? '')) return this.fail('unsupported-version');
@@ -227,11 +229,11 @@ export class WebSocketClient implements Client {
         }
         return this.session.restart(header);
       }
-      this.domain = domain;
+      this.asked = to;
       this.state = State.Open;
       this.timer.stop();
       this.startPings();
-      this.session = this.openSession(domain, header, shared);
+      this.session = this.enter(this.request!, header, shared);
       this.request = undefined;
     } catch (error) {
       if (!(error instanceof SessionRefused)) throw error;
@@ -241,16 +243,22 @@ export class WebSocketClient implements Client {
     }
   }
 
-  private openSession(domain: string, header: StreamHeader, shared: SharedAttributes | undefined): ClientSession {
+  private enter(http: IncomingMessage, header: StreamHeader, shared: SharedAttributes | undefined): ClientSession {
     const { sessions, sharing } = this.context;
-    if (shared?.key !== undefined) {
-      // The answer says what became of the key: it may have to wait until another client has logged in.
-      const { key, attachOnly } = shared;
-      return sharing.attach(domain, header, this, { key, attachOnly, ...(this.request && { http: this.request }) });
-    }
-    if (shared?.attachOnly) throw new SessionRefused('item-not-found', 'no key to attach with', 400);
-    this.openTimer.start(OPEN_PATIENCE);
-    return sessions.open(domain, header, this, this.request);
+    const { transport, address, secure, asked: to } = this;
+    const wish = shared?.attachOnly ? 'attach' : shared?.key !== undefined && 'create';
+    const context: ConnectContext = { transport, request: http, address, secure, to, from: header.from, shared: wish };
+    return sessions.entrance.enter(context, this, (route) => {
+      const domain = (this.domain = sessions.domainOf(route.domain ?? to));
+      if (shared?.key !== undefined) {
+        // The answer says what became of the key: it may have to wait until another client has logged in.
+        const { key, attachOnly } = shared;
+        return sharing.attach(domain, header, this, { key, attachOnly, http, route });
+      }
+      if (shared?.attachOnly) throw new SessionRefused('item-not-found', 'no key to attach with', 400);
+      this.openTimer.start(OPEN_PATIENCE);
+      return sessions.open(domain, header, this, http, route);
+    });
   }
 
   private sharedAttributes(stanza: Stanza): SharedAttributes | undefined {
