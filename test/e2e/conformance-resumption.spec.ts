@@ -93,14 +93,19 @@ const server = (clock?: Clock) => new EmbeddedUpstream({ domains: ['example.org'
 
 describe.each(TRANSPORTS)('a stream over %s that is cut in a flood', (transport) => {
   let gateway: Gateway;
+  let time: NodeJS.Timeout;
   beforeEach(async () => {
     gateway = await startGateway('express', {
       upstream: server(),
       websocket: { pingInterval: 0 },
       limits: { authTimeout: 3600, maxSessionsPerAddress: 1000 },
     });
+    time = setInterval(() => gateway.clock.tick(50), 10); // answers of BOSH may have to wait for each other
   });
-  afterEach(() => gateway.close());
+  afterEach(async () => {
+    clearInterval(time);
+    await gateway.close();
+  });
 
   /** The gateway has given up the client that was cut. */
   const lost = async (cut: () => void) => {
