@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { WebSocket } from 'ws';
 import { Timeout, type Clock } from '../clock.js';
@@ -18,6 +19,7 @@ import type { StreamHeader } from '../upstream/upstream.js';
 import { NS, Stanza, XmlError, type Scanner } from '../xml/index.js';
 import type { ResolvedOptions } from '../xmpp.options.js';
 import { closeFrame, errorFrame, openFrame } from './framing.js';
+import type { TextReceiver } from './frame-reader.js';
 import { FrameWriter } from './frame-writer.js';
 
 /** What all WebSocket clients share. */
@@ -50,12 +52,14 @@ const OPEN_PATIENCE = 900;
 const CLOSE_PATIENCE_ERROR = 1000;
 const CLOSE_PATIENCE = 5000;
 
+/** `1007` Invalid frame payload data. */
+const NOT_UTF8 = 1007;
 /** `1009` Message Too Big. */
 const TOO_LARGE = 1009;
 
 /** What the codes mean with which ws refuses a message. */
 const REFUSALS = new Map<number | undefined, SessionEnd>([
-  [1007, { reason: 'error', condition: 'bad-format', text: 'invalid UTF-8' }],
+  [NOT_UTF8, { reason: 'error', condition: 'bad-format', text: 'invalid UTF-8' }],
   [TOO_LARGE, { reason: 'error', condition: 'policy-violation', text: 'frame too large' }],
 ]);
 
@@ -63,7 +67,7 @@ const REFUSALS = new Map<number | undefined, SessionEnd>([
 const SERVICE_RESTART = 1012;
 
 /** One WebSocket that speaks the `xmpp` subprotocol (RFC 7395). */
-export class WebSocketClient implements Client {
+export class WebSocketClient implements Client, TextReceiver {
   readonly transport = 'websocket';
   readonly address: string;
   readonly port: number;
@@ -106,12 +110,8 @@ export class WebSocketClient implements Client {
     this.openTimer = new Timeout(context.clock, () => this.answerOpen({}));
     this.timer.start(context.options.websocket.openTimeout * 1000);
     socket.on('message', (data: Buffer, isBinary: boolean) => {
-      try {
-        this.onMessage(data, isBinary);
-      } catch (error) {
-        context.onError(error);
-        this.fail('internal-server-error');
-      }
+      if (isBinary) this.onBinary();
+      else this.onText(data, 0, data.length);
     });
     socket.on('pong', () => (this.heard = true));
     socket.on('close', () => this.onSocketClose());
@@ -170,22 +170,48 @@ export class WebSocketClient implements Client {
 
   // From the client.
 
-  private onMessage(data: Buffer, isBinary: boolean): void {
+  get isReceiving(): boolean {
+    return this.state < State.Closed;
+  }
+
+  private onBinary(): void {
     this.heard = true;
-    if (this.state >= State.Closed) return;
-    if (isBinary) {
-      this.leave({ reason: 'error', condition: 'bad-format', text: 'binary message' });
-      return this.closeSocket(1003);
-    }
-    let stanza: Stanza;
+    if (!this.isReceiving) return;
+    this.leave({ reason: 'error', condition: 'bad-format', text: 'binary message' });
+    this.closeSocket(1003);
+  }
+
+  onText(data: Buffer, start: number, end: number): void {
+    this.heard = true;
+    if (!this.isReceiving || isBlank(data, start, end)) return;
     try {
-      if (isBlank(data)) return;
-      stanza = Stanza.parse(data, this.context.scanner);
-      if (stanza.namespace === '') stanza = stanza.with({ xmlns: NS.client });
+      const stanza = this.read(data, start, end);
+      if (stanza) this.onElement(stanza);
     } catch (error) {
-      if (error instanceof XmlError) return this.fail(error.condition, error.message);
-      throw error;
+      this.context.onError(error);
+      this.fail('internal-server-error');
     }
+  }
+
+  private read(data: Buffer, start: number, end: number): Stanza | undefined {
+    try {
+      const stanza = Stanza.parse(data, this.context.scanner, start, end);
+      return stanza.namespace === '' ? stanza.with({ xmlns: NS.client }) : stanza;
+    } catch (error) {
+      if (!(error instanceof XmlError)) throw error;
+      this.refuse(error, data.subarray(start, end));
+      return undefined;
+    }
+  }
+
+  /** What the scanner takes is UTF-8; what it does not may not even be that (RFC 6455, section 8.1). */
+  private refuse(error: XmlError, data: Buffer): void {
+    if (isUtf8(data)) return this.fail(error.condition, error.message);
+    this.onClosing(NOT_UTF8);
+    this.socket.close(NOT_UTF8);
+  }
+
+  private onElement(stanza: Stanza): void {
     if (stanza.namespace === NS.framing) return this.onFraming(stanza);
     if (this.state === State.Closing) return; // said too late
     if (this.state === State.Opening) return this.fail('invalid-namespace');
@@ -382,7 +408,10 @@ export class WebSocketClient implements Client {
   }
 }
 
-function isBlank(data: Buffer): boolean {
-  for (const byte of data) if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return false;
+function isBlank(data: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    const byte = data[at];
+    if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return false;
+  }
   return true;
 }

@@ -10,6 +10,7 @@ import { Sharing } from '../shared/index.js';
 import { DEFAULT_LIMITS, Scanner } from '../xml/index.js';
 import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
 import { WebSocketClient, type WebSocketContext } from './client.js';
+import { FrameReader } from './frame-reader.js';
 import { XMPP_ENDPOINT, XmppWsAdapter, type StandardAdapter } from './xmpp-ws.adapter.js';
 
 /** Injection token of the adapter that other gateways of the app get where it chose none. */
@@ -103,6 +104,7 @@ export class XmppGateway implements OnGatewayInit, OnGatewayConnection {
       const peer = peerOf(request, this.options.trustProxy);
       const client = new WebSocketClient(socket, request, peer, this.context);
       this.clients.add(client);
+      FrameReader.install(socket, request.socket, this.options.websocket.maxFrameBytes, client);
       socket.on(CLOSING, (code?: number) => client.onClosing(code));
     } catch (error) {
       this.logger.error(error);

@@ -33,7 +33,7 @@ export function readEnvelope(source: Buffer, scanner: Scanner, inherit: string):
   const declarations = scanner.declarationsOf();
   const children: Stanza[] = [];
   if (!empty) {
-    const scope = new Scope(declarations.map(([prefix, uri]) => [prefix, uri === namespace ? inherit : uri] as const));
+    const scope = scopeOf(declarations, namespace, inherit);
     for (;;) {
       at = skipSpace(source, at);
       if (at >= length) throw new XmlError('not-well-formed', 'unclosed element', at);
@@ -55,6 +55,19 @@ export function readEnvelope(source: Buffer, scanner: Scanner, inherit: string):
   }
   if (skipSpace(source, at) < length) throw new XmlError('not-well-formed', 'something behind the element', at);
   return { name, namespace, attributes, declarations, children };
+}
+
+/** Nearly every envelope declares its own namespace alone. */
+const plain = new Map<string, Scope>();
+
+/** What the children inherit. */
+function scopeOf(declarations: Envelope['declarations'], namespace: string, inherit: string): Scope {
+  if (declarations.length !== 1 || declarations[0]![0] !== '' || declarations[0]![1] !== namespace) {
+    return new Scope(declarations.map(([prefix, uri]) => [prefix, uri === namespace ? inherit : uri] as const));
+  }
+  let scope = plain.get(inherit);
+  if (!scope) plain.set(inherit, (scope = new Scope([['', inherit]])));
+  return scope;
 }
 
 function skipSpace(source: Buffer, at: number): number {

@@ -9,7 +9,7 @@ export const MAX_BINDINGS = 31;
  * alone.
  */
 export class Scope {
-  private readonly splices = new Map<number, Buffer>();
+  private splices: Map<number, Buffer> | undefined;
 
   /** Of the default namespace, -1 for none. */
   readonly defaultIndex: number;
@@ -35,13 +35,13 @@ export class Scope {
 
   /** The declarations of the bindings whose bits are set, as they are spliced in behind an element's name. */
   splice(bits: number): Buffer {
-    let splice = this.splices.get(bits);
+    let splice = this.splices?.get(bits);
     if (!splice) {
       let text = '';
       this.bindings.forEach(([prefix, uri], i) => {
         if (bits & (1 << i)) text += ` xmlns${prefix && ':'}${prefix}="${escapeAttribute(uri)}"`;
       });
-      this.splices.set(bits, (splice = Buffer.from(text)));
+      (this.splices ??= new Map()).set(bits, (splice = Buffer.from(text)));
     }
     return splice;
   }

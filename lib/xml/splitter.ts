@@ -40,7 +40,7 @@ const enum State {
   Stopped,
 }
 
-/** Bytes of a chunk in which it is likely that an element ends. */
+/** Bytes of a chunk in which it is worth a look whether an element ends. */
 const LONG = 4096;
 const MARKER = '[CDATA[';
 
@@ -125,8 +125,7 @@ export class StreamSplitter {
           const byte = chunk[i]!;
           if (byte === 0x3c) {
             // Most elements lie whole in one chunk: the scanner tells where they end.
-            const whole = this.scope && (chunk[length - 1] === 0x3e || length - i > LONG);
-            const end = whole ? this.scanner.tryElement(chunk, i, length, this.scope) : -1;
+            const end = this.scope && isLikelyWhole(chunk, i) ? this.scanner.tryElement(chunk, i, length, this.scope) : -1;
             if (end >= 0) {
               this.deliver(chunk, i, end);
               if (this.resets !== resets) return;
@@ -326,6 +325,15 @@ export class StreamSplitter {
     this.stop();
     this.handler.onClose();
   }
+}
+
+/** Whether the scanner is likely to find the end of the element at `start`: what it looks at in vain is looked at again. */
+function isLikelyWhole(chunk: Buffer, start: number): boolean {
+  if (chunk[chunk.length - 1] === 0x3e) return true;
+  if (chunk.length - start <= LONG) return false;
+  // A long text that is cut has neither behind its start tag.
+  const tagEnd = chunk.indexOf(0x3e, start);
+  return tagEnd > 0 && (chunk[tagEnd - 1] === 0x2f || chunk.indexOf('</', tagEnd, 'latin1') > 0);
 }
 
 /** The next `<`. Text is mostly short; a long one is left to the native search. */

@@ -60,18 +60,25 @@ export class Stanza {
   /**
    * Reads a document of exactly one element, such as a WebSocket message (RFC 7395, section
    * 3.3.3): an XML declaration may stand before it, white space behind it, nothing else.
+   * @param from where it starts in the buffer, and `to` the offset behind it
    * @throws {XmlError}
    */
-  static parse(document: string | Buffer, scanner: Scanner = SHARED): Stanza {
-    const source = typeof document === 'string' ? Buffer.from(document) : document;
-    let start = scanner.declaration(source, 0, source.length);
-    if (start > 0) while (start < source.length && isSpace(source[start]!)) start++;
-    if (source[start] !== 0x3c) {
-      throw new XmlError(source.length > start && isSpace(source[start]!) ? 'bad-format' : 'not-well-formed', 'no element');
+  static parse(document: string | Buffer, scanner: Scanner = SHARED, from = 0, to = document.length): Stanza {
+    let source: Buffer;
+    if (typeof document === 'string') {
+      source = Buffer.from(document);
+      to = source.length;
+    } else {
+      source = document;
     }
-    const end = scanner.element(source, start, source.length);
+    let start = scanner.declaration(source, from, to);
+    if (start > from) while (start < to && isSpace(source[start]!)) start++;
+    if (start >= to || source[start] !== 0x3c) {
+      throw new XmlError(start < to && isSpace(source[start]!) ? 'bad-format' : 'not-well-formed', 'no element');
+    }
+    const end = scanner.element(source, start, to);
     const stanza = Stanza.scanned(scanner, source, end);
-    for (let i = end; i < source.length; i++) {
+    for (let i = end; i < to; i++) {
       if (!isSpace(source[i]!)) throw new XmlError('not-well-formed', 'something behind the element', i);
     }
     return stanza;

@@ -58,6 +58,28 @@ describe('Stanza', () => {
       expect(Stanza.parse(pool.subarray(4, 14)).toString()).toBe('<a b="1"/>');
     });
 
+    it('R1: reads a part of a buffer as if nothing lay around it', () => {
+      const documents = ['<a/>', '<a', '<', '', ' ', '<a></a', '<a>&am', '<a>]]', '<a b="1', '<a/', '<a b', '<?xml version="1.0"?><a/>', '<?xml', '<a>ж</a>', '<a/> ', '<a>\xd0'];
+      const around = ['>', 'p;', '</a>', '/>', '"/>', '=""/>', ' version="1.0"?><a/>', '<b/>', ' ', '\xb6</a>', '>x'];
+      const read = (parse: () => Stanza): string => {
+        try {
+          return parse().toString();
+        } catch (error) {
+          return (error as XmlError).condition;
+        }
+      };
+      for (const document of documents) {
+        const alone = Buffer.from(document, 'latin1');
+        const expected = read(() => Stanza.parse(alone));
+        for (const other of around) {
+          const padding = Buffer.from(other, 'latin1');
+          const whole = Buffer.concat([padding, alone, padding]);
+          const [from, to] = [padding.length, padding.length + alone.length];
+          expect([document, other, read(() => Stanza.parse(whole, undefined, from, to))]).toEqual([document, other, expected]);
+        }
+      }
+    });
+
     it('R3: takes one root only', () => {
       expect(() => Stanza.parse('<a/><b/>')).toThrow(XmlError);
       expect(() => Stanza.parse('<a/>\0')).toThrow(XmlError);
