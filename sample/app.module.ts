@@ -1,5 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { EmbeddedUpstream, XmppModule, type XmppModuleOptions } from 'nestjs-xmpp';
+import { AdminModule } from './admin/admin.module.js';
 import type { SampleConfig } from './config.js';
 import { HealthController } from './health.controller.js';
 import { LoginModule } from './login/login.module.js';
@@ -20,6 +21,7 @@ export class AppModule {
       imports: [
         XmppModule.forRoot({ ...options, isGlobal: true }),
         PageModule.register(config),
+        ...(config.adminToken === undefined ? [] : [AdminModule.register(config.adminToken)]),
         // The passwords are known here only where the accounts are ours.
         ...(embedded ? [LoginModule.register(config)] : []),
       ],

@@ -10,6 +10,8 @@ export interface SampleConfig {
   readonly users: Readonly<Record<string, string>>;
   /** Whether the accounts are the well-known ones of the demo, so that the demo page may offer them. */
   readonly demoUsers: boolean;
+  /** What operators show to get into the administration; undefined: there is none. */
+  readonly adminToken: string | undefined;
   /** For `XmppModule.forRoot()`: the sample's own, with `XMPP_OPTIONS` merged over them. */
   readonly options: Readonly<Record<string, unknown>> & { readonly domains: string[] };
 }
@@ -50,6 +52,7 @@ export function readConfig(env: Environment): SampleConfig {
     upstream: upstream('XMPP_OPTIONS: upstream', options.upstream),
     users: users(listed),
     demoUsers: listed === DEFAULT_USERS,
+    adminToken: adminToken(value(env, 'ADMIN_TOKEN')),
     options: { ...options, domains: options.domains },
   };
 }
@@ -71,6 +74,14 @@ function port(text: string): number {
 
 function platform(text: string): 'express' | 'fastify' {
   if (text !== 'express' && text !== 'fastify') return bad('HTTP_PLATFORM', text, 'express or fastify');
+  return text;
+}
+
+/** A secret, which no message repeats. */
+function adminToken(text: string | undefined): string | undefined {
+  if (text !== undefined && !/^[\x21-\x7e]{16,256}$/.test(text)) {
+    throw new ConfigError('ADMIN_TOKEN is no token; allowed: 16 to 256 printable ASCII characters without spaces, such as openssl rand -hex 16 makes');
+  }
   return text;
 }
 

@@ -1,8 +1,10 @@
+import { HttpStatus } from '@nestjs/common';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Reply } from '../reply.js';
 
 /** A file of the demo page, held in memory: there are few, and no request can name any other. */
 export interface Asset {
@@ -46,6 +48,37 @@ function stropheBuild(): string {
   const manifest = createRequire(import.meta.url).resolve('strophe.js/package.json');
   const { exports } = JSON.parse(readFileSync(manifest, 'utf8')) as { exports: { '.': { browser: { import: string } } } };
   return join(dirname(manifest), exports['.'].browser.import);
+}
+
+/** The files of the administration's page by the path below it that serves them, `''` being the page itself. */
+export function loadAdminAssets(): ReadonlyMap<string, Asset> {
+  const folder = fileURLToPath(new URL('../../public/admin/', import.meta.url));
+  return new Map(readdirSync(folder).map((name) => [name === 'index.html' ? '' : name, read(join(folder, name))]));
+}
+
+/** Nothing inline, nothing from elsewhere, no frames. `'self'` covers the WebSocket too. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/** @param known the `If-None-Match` of the request */
+export function sendAsset(asset: Asset, known: string | undefined, reply: Reply): void {
+  reply
+    .header('Content-Type', asset.type)
+    .header('X-Content-Type-Options', 'nosniff')
+    .header('Content-Security-Policy', POLICY)
+    .header('Referrer-Policy', 'no-referrer')
+    .header('Cache-Control', 'no-cache') // kept by the browser, asked for anew by its ETag
+    .header('ETag', asset.etag);
+  if (known?.includes(asset.etag)) reply.status(HttpStatus.NOT_MODIFIED).send();
+  else reply.status(HttpStatus.OK).send(asset.content);
 }
 
 function read(file: string): Asset {

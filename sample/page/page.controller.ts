@@ -1,22 +1,10 @@
 import { Controller, Get, Headers, HttpStatus, Inject, NotFoundException, Req, Res } from '@nestjs/common';
 import type { SampleConfig } from '../config.js';
 import type { Reply } from '../reply.js';
-import { loadAssets } from './assets.js';
+import { loadAssets, sendAsset } from './assets.js';
 import { SAMPLE_CONFIG } from './page.constants.js';
 
 const ASSETS = loadAssets();
-
-/** Nothing inline, nothing from elsewhere, no frames. `'self'` covers the WebSocket too. */
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self'",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
 
 /** The demo page: a chat on Strophe, and beside it what goes over the wire. */
 @Controller()
@@ -48,15 +36,7 @@ export class PageController {
   file(@Req() request: { url: string }, @Headers('if-none-match') known: string | undefined, @Res() reply: Reply): void {
     const asset = ASSETS.get(request.url.replace(/^\/|\?.*$/gs, ''));
     if (asset === undefined) throw new NotFoundException();
-    reply
-      .header('Content-Type', asset.type)
-      .header('X-Content-Type-Options', 'nosniff')
-      .header('Content-Security-Policy', POLICY)
-      .header('Referrer-Policy', 'no-referrer')
-      .header('Cache-Control', 'no-cache') // kept by the browser, asked for anew by its ETag
-      .header('ETag', asset.etag);
-    if (known?.includes(asset.etag)) reply.status(HttpStatus.NOT_MODIFIED).send();
-    else reply.status(HttpStatus.OK).send(asset.content);
+    sendAsset(asset, known, reply);
   }
 }
 
