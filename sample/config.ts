@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** What the environment says, checked. */
 export interface SampleConfig {
   readonly host: string;
@@ -28,9 +30,7 @@ const UPSTREAM_SCHEMES = ['xmpp:', 'xmpps:', 'ws:', 'wss:'];
 
 /** @throws ConfigError naming the first variable that is wrong. */
 export function readConfig(env: Environment): SampleConfig {
-  if (value(env, 'REDIS_URL') !== undefined) {
-    throw new ConfigError('REDIS_URL is set, but this version has no cluster mode: unset it to run a single node');
-  }
+  const cluster = clusterOptions(env);
   const options = mergeDeep(
     {
       domains: domains(value(env, 'XMPP_DOMAINS') ?? 'localhost'),
@@ -38,6 +38,7 @@ export function readConfig(env: Environment): SampleConfig {
       ingress: 'server',
       // Contacts of a tab that joins late are online, too.
       shared: { snapshot: true },
+      ...(cluster && { cluster }),
     },
     jsonObject('XMPP_OPTIONS', value(env, 'XMPP_OPTIONS') ?? '{}'),
   );
@@ -55,6 +56,34 @@ export function readConfig(env: Environment): SampleConfig {
     adminToken: adminToken(value(env, 'ADMIN_TOKEN')),
     options: { ...options, domains: options.domains },
   };
+}
+
+/** One node among others, with REDIS_URL. */
+function clusterOptions(env: Environment): Record<string, unknown> | undefined {
+  const redis = value(env, 'REDIS_URL');
+  if (redis === undefined) return undefined;
+  const allowed = 'a URL redis:// or rediss://';
+  if (!URL.canParse(redis)) return bad('REDIS_URL', redis, allowed);
+  const { protocol, hostname, password } = new URL(redis);
+  if (!/^rediss?:$/.test(protocol) || hostname === '') return bad('REDIS_URL', redis, allowed);
+  const nodeId = value(env, 'XMPP_NODE');
+  if (nodeId !== undefined && !/^[A-Za-z0-9._-]{1,32}$/.test(nodeId)) {
+    return bad('XMPP_NODE', nodeId, '1 to 32 letters, digits and . _ -');
+  }
+  return { redis, secret: clusterSecret(env, redis, hostname, password), ...(nodeId !== undefined && { nodeId }) };
+}
+
+/** On one machine, or with a password, the URL will do: whoever knows it could read what is in Redis anyway. */
+function clusterSecret(env: Environment, redis: string, hostname: string, password: string): string {
+  const secret = value(env, 'CLUSTER_SECRET');
+  if (secret !== undefined) {
+    if (secret.length < 16) throw new ConfigError('CLUSTER_SECRET is too short; allowed: at least 16 characters');
+    return secret;
+  }
+  if (password === '' && !/^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname)) {
+    throw new ConfigError('CLUSTER_SECRET is not set; allowed: at least 16 characters, the same for all nodes');
+  }
+  return createHash('sha256').update(`nestjs-xmpp sample ${redis}`).digest('base64url');
 }
 
 /** An empty variable counts as none: that is how Compose files pass what was not given. */

@@ -162,6 +162,11 @@ export class Cluster implements OnModuleInit {
     return this.enabled ? this.name : undefined;
   }
 
+  /** Nodes that lived when the bus was last asked, this one too. */
+  get nodeCount(): number {
+    return this.nodes.length;
+  }
+
   /** Calls back each time that the bus can be used again, which may have forgotten everything. */
   onReconnected(listener: () => void): void {
     this.listeners.push(listener);

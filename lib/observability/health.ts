@@ -1,17 +1,23 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Clock, Timeout } from '../clock.js';
+import { Cluster } from '../cluster/index.js';
 import { SessionRegistry } from '../session/index.js';
 import { Upstreams } from '../upstream/upstreams.js';
 import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
 
 /** @publicApi */
 export interface XmppHealthReport {
-  /** `degraded`: some of the domains have no usable upstream. `down`: none has, or the process shuts down. */
+  /**
+   * `degraded`: some of the domains have no usable upstream, or the other nodes cannot be reached. `down`: no domain
+   * has one, or the process shuts down.
+   */
   status: 'up' | 'degraded' | 'down';
   details: {
     sessions: number;
     /** By domain: `up`, or why it is not. */
     upstreams: Record<string, string>;
+    /** Only in a cluster: what this node is called, how many nodes live, and whether they can be reached. */
+    cluster?: { node: string; nodes: number; bus: 'up' | 'down' };
   };
 }
 
@@ -33,6 +39,7 @@ export class XmppHealth {
     private readonly sessions: SessionRegistry,
     private readonly upstreams: Upstreams,
     private readonly clock: Clock,
+    private readonly cluster: Cluster,
   ) {}
 
   /** Probes the upstream of every domain, at most once in five seconds each. Never rejects. */
@@ -41,12 +48,18 @@ export class XmppHealth {
     const results = await Promise.all(domains.map((domain) => this.probe(domain)));
     const up = results.filter((result) => result === 'up').length;
     return {
-      status: this.sessions.isDraining || up === 0 ? 'down' : up < domains.length ? 'degraded' : 'up',
+      status: this.sessions.isDraining || up === 0 ? 'down' : up < domains.length || !this.cluster.isConnected ? 'degraded' : 'up',
       details: {
         sessions: this.sessions.list().length,
         upstreams: Object.fromEntries(domains.map((domain, i) => [domain, results[i]!])),
+        ...this.nodes(),
       },
     };
+  }
+
+  private nodes(): Pick<XmppHealthReport['details'], 'cluster'> {
+    const { nodeName, nodeCount, isConnected } = this.cluster;
+    return nodeName === undefined ? {} : { cluster: { node: nodeName, nodes: nodeCount, bus: isConnected ? 'up' : 'down' } };
   }
 
   private probe(domain: string): Promise<string> {

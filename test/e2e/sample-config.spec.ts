@@ -49,6 +49,19 @@ describe('the environment of the sample', () => {
     });
   });
 
+  it('REDIS_URL: makes the process a node; on one machine, or with a password, the URL is secret enough', () => {
+    const secretOf = (env: Environment) => (readConfig(env).options['cluster'] as { secret: string }).secret;
+    const REDIS_URL = 'redis://127.0.0.1:6379';
+    expect(readConfig({ REDIS_URL, XMPP_NODE: 'a', CLUSTER_SECRET: '0123456789abcdef' }).options).toMatchObject({
+      cluster: { redis: REDIS_URL, nodeId: 'a', secret: '0123456789abcdef' },
+    });
+    expect(secretOf({ REDIS_URL })).toBe(secretOf({ REDIS_URL }));
+    expect(secretOf({ REDIS_URL: 'rediss://:password@redis.example' })).not.toBe(secretOf({ REDIS_URL }));
+    expect(refusal({ REDIS_URL, CLUSTER_SECRET: 'hunter2' })).toMatch(/^CLUSTER_SECRET is too short/);
+    expect(refusal({ REDIS_URL, CLUSTER_SECRET: 'hunter2' })).not.toContain('hunter2');
+    expect(refusal({ REDIS_URL, XMPP_NODE: 'a b' })).toMatch(/^XMPP_NODE is "a b"/);
+  });
+
   it('Options: merges XMPP_OPTIONS deeply, lists and scalars replaced', () => {
     const over = { domains: ['c.example'], upstream: 'srv', bosh: { wait: 30 }, origins: ['https://c.example'], ingress: 'router' };
     const config = readConfig({ XMPP_DOMAINS: 'a.example,b.example', XMPP_OPTIONS: JSON.stringify(over) });
@@ -77,7 +90,8 @@ describe('the environment of the sample', () => {
     ['XMPP_OPTIONS', '[]', /^XMPP_OPTIONS is "\[\]"; allowed: a JSON object/],
     ['XMPP_OPTIONS', '{"domains":"a.example"}', /^XMPP_OPTIONS: domains is "a.example"; allowed: a list of XMPP domains$/],
     ['XMPP_OPTIONS', '{"upstream":7}', /^XMPP_OPTIONS: upstream is 7; allowed: embedded, srv/],
-    ['REDIS_URL', 'redis://localhost', /^REDIS_URL is set, but this version has no cluster mode/],
+    ['REDIS_URL', 'http://localhost', /^REDIS_URL is "http:\/\/localhost"; allowed: a URL redis:\/\//],
+    ['REDIS_URL', 'redis://redis.example', /^CLUSTER_SECRET is not set; allowed: at least 16 characters/],
   ])('Start: refuses %s=%s by name, value and what is allowed', (name, value, message) => {
     expect(refusal({ [name]: value })).toMatch(message);
   });

@@ -240,7 +240,7 @@ describe('the sample with a configuration that is wrong', () => {
     ['options that are no JSON', () => ({ XMPP_OPTIONS: '{"bosh"' }), /XMPP_OPTIONS is .*; allowed: a JSON object/],
     ['an option out of range', () => ({ XMPP_OPTIONS: '{"bosh":{"wait":-1}}' }), /bosh\.wait is -1; allowed/],
     ['an option that does not exist', () => ({ XMPP_OPTIONS: '{"bosh":{"wiat":30}}' }), /bosh\.wiat/],
-    ['a Redis', () => ({ REDIS_URL: 'redis://127.0.0.1' }), /REDIS_URL is set, but this version has no cluster mode/],
+    ['a Redis elsewhere, and no secret', () => ({ REDIS_URL: 'redis://redis.example' }), /CLUSTER_SECRET is not set/],
   ];
 
   describe.each(PLATFORMS)('on %s', (platform) => {
