@@ -8,7 +8,7 @@ import { SessionRefused, SessionRegistry, type Place, type Session } from '../se
 import { Sharing } from '../shared/index.js';
 import { DEFAULT_LIMITS, Scanner, type Stanza } from '../xml/index.js';
 import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
-import { BodyError, readBody, sidOf, writeTermination, type RequestBody } from './body.js';
+import { BodyError, ERROR_BODY, readBody, sidOf, writeTermination, type RequestBody } from './body.js';
 import { BodyReader, type BodyFault } from './body-reader.js';
 import { BoshSessions, type AdoptedSession, type BoshLoad } from './bosh.sessions.js';
 import { conditionOf, statusOf, terminationOf, type BoshCondition } from './conditions.js';
@@ -189,7 +189,7 @@ export class BoshEndpoint {
   /** The node that had the session is dead, and the session with it; or it may be there again when the client asks again. */
   private onNobody(exchange: Exchange, end: ChannelEnd): void {
     if (end === 'dead') return this.refuse(exchange, 'item-not-found', 200);
-    this.refuse(exchange, 'undefined-condition', 503, { 'Retry-After': String(RETRY_AFTER) });
+    exchange.send(ERROR_BODY, XML_TYPE, 503, { 'Retry-After': String(RETRY_AFTER) });
   }
 
   /** A body that did not come whole. Its session is over: the client will not send it in another way. */

@@ -115,12 +115,13 @@ export class BoshSessions implements ClientContext {
   /**
    * Finds the node that has the session that a request wants to share.
    * @param found called once: with the node, or without, to {@link create} the session here; at once where nothing is to be shared
-   * @throws {SessionRefused} when there is no such domain
    */
   locate(exchange: Exchange, body: RequestBody, found: (node?: string, claimed?: boolean) => void): void {
     const key = this.sharing.enabled ? body.shared?.key : undefined;
     if (key === undefined) return found();
-    const domain = this.sessions.domainOf(body.attributes.get('to'));
+    const domain = this.domainOf(body.attributes.get('to'));
+    // A guard may yet choose one that is served.
+    if (domain === undefined) return found();
     this.sharing.locate(domain, { key, attachOnly: body.shared!.attachOnly }, exchange.peer.address, found);
   }
 
@@ -150,10 +151,14 @@ export class BoshSessions implements ClientContext {
   }
 
   isDomain(name: string, domain: string): boolean {
+    return this.domainOf(name) === domain;
+  }
+
+  private domainOf(name: string | undefined): string | undefined {
     try {
-      return this.sessions.domainOf(name) === domain;
+      return this.sessions.domainOf(name);
     } catch {
-      return false;
+      return undefined;
     }
   }
 

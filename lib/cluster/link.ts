@@ -76,6 +76,8 @@ export class Link implements ChannelLink {
   private heardAt: number;
   /** How often was sent again what still is not confirmed. */
   private attempts = 0;
+  /** The other node is to be heard of. */
+  private expects = false;
   /** Since when nobody takes what is published. */
   private absentSince: number | undefined;
   private readonly look: Timeout;
@@ -211,6 +213,10 @@ export class Link implements ChannelLink {
 
   private arm(): void {
     if (this.over || this.look.running) return;
+    const expects = this.unconfirmed.length > 0 || this.channels.size > 0;
+    // Nobody was asked anything before.
+    if (expects && !this.expects) this.heardAt = this.context.clock.now();
+    this.expects = expects;
     if (this.unconfirmed.length > 0) this.look.start(RESEND * 2 ** Math.min(this.attempts, 3));
     else if (this.channels.size > 0) this.look.start(PING);
   }

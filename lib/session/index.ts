@@ -35,5 +35,6 @@ export {
   type PreboundShared,
 } from './prebind.js';
 export { Session, type SessionTap, type Traffic, type XmppSession } from './session.js';
+export { PendingSession } from './pending-session.js';
 export { SessionRegistry, unguessable, type Destinations, type Ending } from './registry.js';
 export { XmppSessionService } from './session.service.js';

@@ -3,6 +3,7 @@ import { Clock } from '../clock.js';
 import { Cluster, type Channel, type ChannelHandler } from '../cluster/index.js';
 import { forwardable, forwarded } from '../http/index.js';
 import {
+  PendingSession,
   XmppEvents,
   SessionRegistry,
   type Client,
@@ -23,7 +24,6 @@ import { endOf, SharingRefused } from './refusal.js';
 import { RemoteClient } from './remote-client.js';
 import { ATTACH_SERVICE, RemoteSession } from './remote-session.js';
 import { SHARED_KEY_STORE, XMPP_SHARED_GUARD, type SharedRequest, type XmppSharedGuard } from './request.js';
-import { RoutedSession } from './routed-session.js';
 import { SharedStream, type SharedContext } from './shared-stream.js';
 
 /** The shared streams of this process, and who may join them. For transports. */
@@ -130,16 +130,19 @@ export class Sharing {
    * @throws {SessionRefused}
    */
   attach(domain: string, header: StreamHeader, client: Client, request: SharedRequest): ClientSession {
-    const { maxBufferedBytes } = this.options.limits;
     let here: ClientSession | undefined;
-    let routed: RoutedSession | undefined;
+    let pending: PendingSession | undefined;
     this.locate(domain, request, client.address, (node, claimed = false) => {
       const open = (): ClientSession =>
         node === undefined ? this.open(domain, header, client, { ...request, claimed }) : this.attachThere(node, domain, header, client, request);
-      if (!routed) here = open();
-      else if (!routed.isOver) routed.settle(open);
+      if (!pending) return void (here = open());
+      try {
+        pending.begin(open);
+      } catch (error) {
+        pending.refuse(endOf(error));
+      }
     });
-    return here ?? (routed = new RoutedSession(domain, client, maxBufferedBytes));
+    return here ?? (pending = new PendingSession(client));
   }
 
   /**
@@ -218,7 +221,9 @@ export class Sharing {
 
   private attachThere(node: string, domain: string, header: StreamHeader, client: Client, request: SharedRequest): ClientSession {
     const { transport, address, port, secure } = client;
-    const { key, attachOnly, patience, http } = request;
+    const { key, patience, http, route } = request;
+    // Where a guard chose the upstream no stream can be opened there, if none has the key any more.
+    const attachOnly = request.attachOnly || route?.upstream !== undefined;
     const about = { domain, header, key, attachOnly, patience, transport, address, port, secure, ...(http && forwardable(http)) };
     return new RemoteSession(domain, client, this.cluster, node, about, this.options.limits.maxBufferedBytes);
   }
