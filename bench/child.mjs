@@ -26,7 +26,7 @@ export class Child {
     const stdio = ipc ? ['pipe', 'pipe', 'pipe', 'ipc'] : ['pipe', 'pipe', 'pipe'];
     this.process = spawn(program, rest, { ...options, stdio });
     this.ended = once(this.process, 'close').then(
-      ([code, signal]) => `${name} ended with ${signal ?? code}${this.errors ? `: ${this.errors.slice(-600)}` : ''}`,
+      ([code, signal]) => `${name} ended with ${signal ?? code}: ${this.said()}`,
       (error) => `${name} cannot be started: ${error.message}`,
     );
     running.add(this);
@@ -53,8 +53,7 @@ export class Child {
     const waiter = { accepts };
     const line = new Promise((resolve, reject) => {
       waiter.resolve = resolve;
-      const late = `${this.name} says nothing`;
-      waiter.timer = setTimeout(() => reject(new Error(`${late} (${seconds} s)${this.errors ? `: ${this.errors.slice(-600)}` : ''}`)), seconds * 1000);
+      waiter.timer = setTimeout(() => reject(new Error(`${this.name} says nothing (${seconds} s): ${this.said()}`)), seconds * 1000);
       this.ended.then((how) => reject(new Error(how)));
     });
     this.waiting.push(waiter);
@@ -63,6 +62,11 @@ export class Child {
     } finally {
       clearTimeout(waiter.timer);
     }
+  }
+
+  /** Its last words. */
+  said() {
+    return (this.errors || this.lines.slice(-3).join(' ')).slice(-600).trim();
   }
 
   write(text) {

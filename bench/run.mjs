@@ -134,6 +134,13 @@ function belongs(scenario, target, round) {
   return round <= (target.mostRounds ?? round);
 }
 
+/** JSON, one measurement a line, in four digits. */
+function serialize(run, cells) {
+  const short = (_key, value) => (typeof value === 'number' ? Number(value.toPrecision(4)) : value);
+  const lines = cells.map((cell) => `  ${JSON.stringify(cell, short)}`);
+  return `${JSON.stringify(run, undefined, 1).slice(0, -2)},\n "cells": [\n${lines.join(',\n')}\n ]\n}\n`;
+}
+
 async function main() {
   const started = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
   const scenarios = choose(SCENARIOS, options.only, 'scenario').filter(({ isQuick }) => !options.quick || isQuick !== false || options.only);
@@ -181,9 +188,12 @@ async function main() {
   for (const { scenario, target, round, error } of failed) console.log(`FAILED ${scenario} ${target} round ${round}: ${error}`);
   console.log(`LOST ${lost}`);
   if (options.json !== undefined) {
-    mkdirSync(dirname(options.json), { recursive: true });
     const { quick } = options;
-    writeFileSync(options.json, `${JSON.stringify({ started, quick, machine, cores: context.cores, rounds, scale: context.scale, missing, cells }, undefined, 1)}\n`);
+    const targets = found.map(({ name, title, about }) => ({ name, title, about }));
+    const run = { started, quick, machine, cores: context.cores, rounds, scale: context.scale, seconds: Math.round(performance.now() / 1000), targets, missing };
+    mkdirSync(dirname(options.json), { recursive: true });
+    writeFileSync(options.json, serialize(run, cells));
+    console.log(`written to ${options.json}`);
   }
   process.exitCode = lost > 0 || failed.length > 0 ? 1 : 0;
 }
