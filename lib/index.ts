@@ -9,6 +9,7 @@ export {
   type LimitOptions,
   type LogOptions,
   type SharedOptions,
+  type WebLoginOptions,
   type WebSocketOptions,
   type XmppModuleOptions,
 } from './xmpp.options.js';
@@ -54,7 +55,7 @@ export {
   type TicketOptions,
   type XmppSharedGuard,
 } from './shared/index.js';
-export { XMPP_CREDENTIALS, type XmppCredentials, type XmppLogin } from './prebind/index.js';
+export { XMPP_CREDENTIALS, type XmppCredentials, type XmppLogin } from './login/index.js';
 export type { ClientMechanism } from './sasl/index.js';
 export { OnXmpp, XmppGuard, XmppInterceptor } from './hooks/index.js';
 export {

@@ -15,6 +15,7 @@ import { Cluster } from './cluster/index.js';
 import { HostMetaController } from './discovery/index.js';
 import { EventEmitterBridge, HooksExplorer } from './hooks/index.js';
 import { Counts, Journal, XmppHealth, XmppHealthIndicator, XmppMetrics, XmppTrace, Spans } from './observability/index.js';
+import { WebLogins } from './login/index.js';
 import { Prebinding } from './prebind/index.js';
 import { Entrance, SessionRegistry, StanzaInterceptors, XmppEvents, XmppSessionService } from './session/index.js';
 import { Sharing, XmppSharedKeyService } from './shared/index.js';
@@ -77,6 +78,7 @@ const CLIENT_GRACE = 1500;
     XmppSharedKeyService,
     BoshEndpoint,
     Prebinding,
+    WebLogins,
     Counts,
     Journal,
     Spans,

@@ -33,8 +33,17 @@ export interface XmppModuleOptions {
   hostMeta?: Partial<HostMetaOptions>;
   log?: Partial<LogOptions>;
   hooks?: Partial<HookOptions>;
+  webLogin?: Partial<WebLoginOptions>;
   /** Several processes serve the same clients, whichever a request reaches. Default: this one is alone. */
   cluster?: Partial<ClusterOptions>;
+}
+
+/** What a client is offered whose user the app knows from the web (`XmppCredentials.userOf()`, or a guard). */
+export interface WebLoginOptions {
+  /** `only`: SASL EXTERNAL instead of what the server has; `beside`: before it, for users that may take another account. */
+  offer: 'only' | 'beside';
+  /** ANONYMOUS is offered, too, and means the same: for clients that know no EXTERNAL. */
+  anonymous: boolean;
 }
 
 /** What the app's own classes may do: guards, interceptors, credentials. */
@@ -163,6 +172,7 @@ export interface ResolvedOptions {
   readonly hostMeta: Readonly<HostMetaOptions>;
   readonly log: Readonly<LogOptions>;
   readonly hooks: Readonly<HookOptions>;
+  readonly webLogin: Readonly<WebLoginOptions>;
   readonly cluster: Readonly<ClusterOptions>;
 }
 
@@ -221,6 +231,8 @@ const RULES = {
   'limits.bytesPerSecond': integer(0, 0, 10_000_000_000, 'bytes; 0: no limit'),
   'limits.authTimeout': number(60, 1, 3600, 'seconds'),
   'limits.maxBufferedBytes': integer(1_048_576, 1024, 1_073_741_824, 'bytes'),
+  'webLogin.offer': oneOf('only', ['only', 'beside']),
+  'webLogin.anonymous': boolean(false),
   'hooks.timeout': number(10, 0.1, 300, 'seconds'),
   'hostMeta.url': {
     default: undefined,
@@ -301,7 +313,7 @@ const RULES = {
   } satisfies Rule<number>,
 } satisfies Record<string, Rule<unknown>>;
 
-const GROUPS = ['websocket', 'bosh', 'shared', 'limits', 'hostMeta', 'log', 'hooks', 'cluster'] as const;
+const GROUPS = ['websocket', 'bosh', 'shared', 'limits', 'hostMeta', 'log', 'hooks', 'webLogin', 'cluster'] as const;
 /** Stands for a value that is kept out of messages. */
 const HIDDEN = Symbol('hidden');
 const SPECIAL = ['domains', 'formerDomains', 'upstream'];

@@ -131,17 +131,17 @@ export class BoshSessions implements ClientContext {
     const shared = this.sharing.enabled ? body.shared : undefined;
     const wish = shared?.attachOnly ? 'attach' : shared?.key !== undefined && 'create';
     const context: ConnectContext = { transport: 'bosh', request, address, secure, to, from: header.from, shared: wish };
-    return this.sessions.entrance.enter(context, client, (route) => {
-      const domain = this.sessions.domainOf(route.domain ?? to);
+    return this.sessions.entrance.enter(context, client, (admittance) => {
+      const domain = this.sessions.domainOf(admittance.domain ?? to);
       if (shared?.key !== undefined) {
         const { key, attachOnly } = shared;
         const { patience } = client;
         // The key belongs to a domain, and was claimed for the one that was asked for.
         if (claimed && domain !== this.sessions.domainOf(to)) throw new SessionRefused('improper-addressing', 'ask for your domain', 400);
-        return this.sharing.open(domain, header, client, { key, attachOnly, claimed, patience, http: request, route });
+        return this.sharing.open(domain, header, client, { key, attachOnly, claimed, patience, http: request, admittance });
       }
       if (shared?.attachOnly) throw new SessionRefused('item-not-found', 'no key to attach with', 400);
-      return this.sessions.open(domain, header, client, request, route);
+      return this.sessions.open(domain, header, client, request, admittance);
     });
   }
 

@@ -22,6 +22,20 @@ export class Origins {
   }
 
   /**
+   * Whether a cookie that came with a request may log its user in: its page is of an origin that is listed, `*` being
+   * none, or of the host that the request went to. Any page can make a browser send cookies.
+   * @param secure whether it came over TLS
+   */
+  vouchFor({ headers }: IncomingMessage, secure: boolean): boolean {
+    const { origin } = headers;
+    if (origin === undefined) return headers['sec-fetch-site'] !== 'cross-site';
+    if (this.allowed.includes(origin)) return true;
+    if (!URL.canParse(origin)) return false;
+    const { host, protocol } = new URL(origin);
+    return host !== '' && host === (headers.host ?? headers[':authority']) && !(secure && protocol === 'http:');
+  }
+
+  /**
    * Sets the CORS headers of an answer, also of one that tells an error: without them a browser
    * shows its page nothing. A listed origin may send credentials, `*` may not.
    */

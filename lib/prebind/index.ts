@@ -1,2 +1,1 @@
-export { XMPP_CREDENTIALS, type XmppCredentials, type XmppLogin } from './credentials.js';
 export { Prebinding } from './prebind.service.js';

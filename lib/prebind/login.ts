@@ -1,9 +1,9 @@
 import { Timeout, type Clock } from '../clock.js';
-import { chooseMechanism, saslClient, SaslError, type SaslClient } from '../sasl/index.js';
+import { saslLoginOf, type XmppLogin } from '../login/index.js';
+import { chooseMechanism, decodeSasl, encodeSasl, saslClient, SaslError, type SaslClient } from '../sasl/index.js';
 import { PrebindError, unguessable, type Client, type ClientSession, type EndReason, type PrebindFailure, type SessionEnd } from '../session/index.js';
 import type { StreamHeader } from '../upstream/upstream.js';
 import { element, NS, Stanza, type Element } from '../xml/index.js';
-import type { XmppLogin } from './credentials.js';
 
 /** Whom the login is for. */
 export interface Visitor {
@@ -118,11 +118,11 @@ export class Login implements Client {
     const mechanism = chooseMechanism(offered, this.session.upstreamSecure, this.login.mechanism);
     if (!mechanism) return this.fail('no-mechanism', 'the server offers no mechanism that can be used');
     try {
-      this.sasl = saslClient(mechanism, this.login);
+      this.sasl = saslClient(mechanism, saslLoginOf(this.login, this.session.domain));
     } catch (error) {
       return this.failFor(error);
     }
-    this.send(element('auth', { xmlns: NS.sasl, mechanism }, encode(this.sasl.initial)));
+    this.send(element('auth', { xmlns: NS.sasl, mechanism }, encodeSasl(this.sasl.initial)));
   }
 
   private onSasl(stanza: Stanza): void {
@@ -142,8 +142,8 @@ export class Login implements Client {
 
   private async respond(sasl: SaslClient, challenge: string): Promise<void> {
     try {
-      const response = await sasl.respond(decode(challenge));
-      if (this.state === 'authenticating') this.send(element('response', { xmlns: NS.sasl }, encode(response)));
+      const response = await sasl.respond(decodeSasl(challenge));
+      if (this.state === 'authenticating') this.send(element('response', { xmlns: NS.sasl }, encodeSasl(response)));
     } catch (error) {
       this.failFor(error);
     }
@@ -151,7 +151,7 @@ export class Login implements Client {
 
   private authenticated(sasl: SaslClient, data: string): void {
     try {
-      sasl.finish(data === '' ? undefined : decode(data));
+      sasl.finish(data === '' ? undefined : decodeSasl(data));
     } catch (error) {
       return this.failFor(error);
     }
@@ -225,14 +225,4 @@ export function failureOf({ reason, condition, error, text }: SessionEnd): Prebi
   const told = condition ?? error?.children().find(({ namespace, name }) => namespace === NS.streamErrors && name !== 'text')?.name;
   const why = text ?? told ?? reason;
   return new PrebindError(FAILURES[reason] ?? 'refused', `the stream ended: ${why}`, told);
-}
-
-/** RFC 6120, section 6.4.2: nothing is a single equals sign. */
-function encode(message: string): string {
-  return message === '' ? '=' : Buffer.from(message).toString('base64');
-}
-
-function decode(data: string): string {
-  const text = data.trim();
-  return text === '=' ? '' : Buffer.from(text, 'base64').toString();
 }

@@ -1,6 +1,7 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { BoshEndpoint } from '../bosh/index.js';
 import { Clock } from '../clock.js';
+import { XMPP_CREDENTIALS, type XmppCredentials, type XmppLogin } from '../login/index.js';
 import {
   PrebindError,
   SessionRefused,
@@ -16,7 +17,6 @@ import {
 } from '../session/index.js';
 import { Sharing, XmppSharedKeyService } from '../shared/index.js';
 import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
-import { XMPP_CREDENTIALS, type XmppCredentials, type XmppLogin } from './credentials.js';
 import { failureOf, Login } from './login.js';
 
 /** Seconds. */

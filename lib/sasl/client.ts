@@ -3,6 +3,7 @@ import { clientProof, saslPrepare, scramKeys, serverSignature, type ScramHash } 
 
 /** The mechanisms that we log in with, the best first. */
 export const CLIENT_MECHANISMS = ['SCRAM-SHA-256', 'SCRAM-SHA-1', 'PLAIN'] as const;
+/** @publicApi */
 export type ClientMechanism = (typeof CLIENT_MECHANISMS)[number];
 
 /** The server broke the rules of the mechanism, or does not know the password. The message holds no secret. */
@@ -31,6 +32,8 @@ export interface SaslClient {
 export interface SaslLogin {
   readonly username: string;
   readonly password: string;
+  /** Bare JID of whom to act for; default: the user's own. */
+  readonly authzid?: string | undefined;
 }
 
 /**
@@ -62,9 +65,9 @@ class PlainClient implements SaslClient {
   readonly mechanism = 'PLAIN';
   readonly initial: string;
 
-  constructor({ username, password }: SaslLogin) {
-    if (/\0/.test(username + password)) throw new SaslError('a user name or password with NUL');
-    this.initial = `\0${username}\0${password}`;
+  constructor({ username, password, authzid = '' }: SaslLogin) {
+    if (/\0/.test(username + password + authzid)) throw new SaslError('a user name or password with NUL');
+    this.initial = `${authzid}\0${username}\0${password}`;
   }
 
   async respond(challenge: string): Promise<string> {
@@ -81,11 +84,12 @@ const MIN_ITERATIONS = 4096;
 const MAX_ITERATIONS = 5_000_000;
 const SERVER_FIRST = /^r=([\x21-\x2b\x2d-\x7e]+),s=([A-Za-z0-9+/]+={0,2}),i=([1-9][0-9]{0,9})(?:,[a-zA-Z]=[^,]*)*$/;
 const SERVER_FINAL = /^v=([A-Za-z0-9+/]+={0,2})(?:,[a-zA-Z]=[^,]*)*$/;
-const NO_BINDING = 'n,,';
 
 /** RFC 5802 and RFC 7677, without channel binding. */
 class ScramClient implements SaslClient {
   private readonly bare: string;
+  /** No channel binding, and whom to act for. */
+  private readonly header: string;
   private signature: Buffer | undefined;
   private verified = false;
 
@@ -95,12 +99,13 @@ class ScramClient implements SaslClient {
     private readonly login: SaslLogin,
     private readonly nonce = randomBytes(24).toString('base64'),
   ) {
-    const name = saslPrepare(login.username).replaceAll('=', '=3D').replaceAll(',', '=2C');
-    this.bare = `n=${name},r=${nonce}`;
+    const { authzid } = login;
+    this.header = authzid ? `n,a=${saslName(authzid)},` : 'n,,';
+    this.bare = `n=${saslName(saslPrepare(login.username))},r=${nonce}`;
   }
 
   get initial(): string {
-    return NO_BINDING + this.bare;
+    return this.header + this.bare;
   }
 
   async respond(challenge: string): Promise<string> {
@@ -121,7 +126,7 @@ class ScramClient implements SaslClient {
     if (!nonce.startsWith(this.nonce) || nonce.length === this.nonce.length) throw new SaslError('the server answered with a foreign nonce');
     const iterations = Number(count);
     if (iterations < MIN_ITERATIONS || iterations > MAX_ITERATIONS) throw new SaslError(`the server asks for ${iterations} iterations`);
-    const withoutProof = `c=${Buffer.from(NO_BINDING).toString('base64')},r=${nonce}`;
+    const withoutProof = `c=${Buffer.from(this.header).toString('base64')},r=${nonce}`;
     const authMessage = `${this.bare},${serverFirst},${withoutProof}`;
     const keys = await scramKeys(this.hash, this.login.password, Buffer.from(salt, 'base64'), iterations);
     this.signature = Buffer.from(serverSignature(this.hash, keys, authMessage), 'base64');
@@ -136,4 +141,19 @@ class ScramClient implements SaslClient {
     }
     this.verified = true;
   }
+}
+
+/** RFC 5802, section 5.1. */
+function saslName(name: string): string {
+  return name.replaceAll('=', '=3D').replaceAll(',', '=2C');
+}
+
+/** A message as it stands in an element; nothing is a single equals sign (RFC 6120, section 6.4.2). */
+export function encodeSasl(message: string): string {
+  return message === '' ? '=' : Buffer.from(message).toString('base64');
+}
+
+export function decodeSasl(data: string): string {
+  const text = data.trim();
+  return text === '=' ? '' : Buffer.from(text, 'base64').toString();
 }

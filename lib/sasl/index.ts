@@ -1,6 +1,8 @@
 export {
   chooseMechanism,
   CLIENT_MECHANISMS,
+  decodeSasl,
+  encodeSasl,
   saslClient,
   SaslError,
   type ClientMechanism,

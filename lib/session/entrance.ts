@@ -5,6 +5,7 @@ import type { Client, ClientSession, Transport } from './client.js';
 import type { SessionEnd, StreamCondition } from './end.js';
 import { isPromise } from './interceptors.js';
 import { SessionRefused } from './limits.js';
+import type { StartLogin } from './login.js';
 import { PendingSession } from './pending-session.js';
 
 /** @publicApi A web client that wants a session: before there is one, and before anything was checked that it says. */
@@ -71,7 +72,15 @@ export class ConnectRefused extends SessionRefused {
 /** What the app knows of web users beside its guards: who a request's is, and how to log in for one. */
 export interface WebUsers {
   /** The user whom a request shows; undefined for none. */
-  identify(context: ConnectContext): unknown;
+  userOf(context: ConnectContext): unknown;
+  /** How to log a user in that is let in; undefined where that must not be. */
+  loginOf(user: unknown, context: ConnectContext): StartLogin | undefined;
+}
+
+/** What is known of a client that is let in. */
+export interface Admittance extends ConnectRoute {
+  /** It need not log in itself. */
+  readonly login?: StartLogin | undefined;
 }
 
 interface Registration {
@@ -109,7 +118,7 @@ export class Entrance {
    * @returns the session, or one that waits for the guards; if they say no then, the client is told by its `onEnd()`
    * @throws {SessionRefused} when they say no at once; and what `open` throws
    */
-  enter(context: ConnectContext, client: Client, open: (route: ConnectRoute) => ClientSession): ClientSession {
+  enter(context: ConnectContext, client: Client, open: (admittance: Admittance) => ClientSession): ClientSession {
     if (this.guards.length === 0 && !this.users) return open(ANYWHERE);
     let route: ConnectRoute | Promise<ConnectRoute>;
     try {
@@ -117,7 +126,7 @@ export class Entrance {
     } catch (error) {
       throw this.refusalOf(error);
     }
-    if (!isPromise(route)) return open(route);
+    if (!isPromise(route)) return open(this.admit(route, context));
     const session = new PendingSession(client);
     const timeout = new Timeout(this.clock, () => refuse(new Error(`a guard took more than ${this.timeout / 1000} s`)));
     const refuse = (error: unknown): void => {
@@ -128,7 +137,7 @@ export class Entrance {
     route
       .then((settled) => {
         timeout.stop();
-        session.begin(() => open(settled));
+        session.begin(() => open(this.admit(settled, context)));
       })
       .catch(refuse);
     return session;
@@ -145,8 +154,15 @@ export class Entrance {
   /** A guard's word on who it is comes first. */
   private identified(context: ConnectContext, route: ConnectRoute): ConnectRoute | Promise<ConnectRoute> {
     if (!this.users || route.user !== undefined) return route;
-    const user = this.users.identify(context);
+    const user = this.users.userOf(context);
     return isPromise(user) ? user.then((known) => ({ ...route, user: known })) : { ...route, user };
+  }
+
+  private admit(route: ConnectRoute, context: ConnectContext): Admittance {
+    const { user } = route;
+    if (user === undefined || user === null) return route;
+    if (!this.users) this.onError(new Error('a guard named a web user, and there is no XmppCredentials to log it in'));
+    return { ...route, login: this.users?.loginOf(user, context) };
   }
 
   private refusalOf(error: unknown): SessionRefused {

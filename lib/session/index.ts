@@ -2,6 +2,7 @@ export type { Client, ClientSession, SharedOpening, Transport } from './client.j
 export {
   ConnectRefused,
   Entrance,
+  type Admittance,
   type ConnectContext,
   type ConnectRoute,
   type WebUsers,
@@ -24,6 +25,7 @@ export {
   type StanzaContext,
   type XmppStanzaInterceptor,
 } from './interceptors.js';
+export type { LoginStream, SessionLogin, StartLogin } from './login.js';
 export type { Lane } from './lane.js';
 export { Admission, Place, SessionRefused, type AdmissionLimits } from './limits.js';
 export {

@@ -9,7 +9,7 @@ import type { Stanza } from '../xml/index.js';
 import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
 import type { Client, Transport } from './client.js';
 import type { SessionEnd } from './end.js';
-import { Entrance, type ConnectRoute } from './entrance.js';
+import { Entrance, type Admittance } from './entrance.js';
 import { XmppEvents } from './events.js';
 import { StanzaInterceptors } from './interceptors.js';
 import { Admission, SessionRefused, type Place } from './limits.js';
@@ -175,17 +175,18 @@ export class SessionRegistry {
   /**
    * Opens a session. The client has its place ({@link enter}) and a served domain ({@link domainOf}).
    * @param http the request that began it
-   * @param route what the guards said
+   * @param admittance what the guards said
    * @throws {SessionRefused}
    */
-  open(domain: string, header: StreamHeader, client: Client, http?: IncomingMessage, route: ConnectRoute = {}): Session {
+  open(domain: string, header: StreamHeader, client: Client, http?: IncomingMessage, admittance: Admittance = {}): Session {
     if (this.draining) throw new SessionRefused('system-shutdown', 'shutting down', 503, 1);
     const uri = this.destinationOf(client);
     if (uri) throw new SessionRefused('see-other-host', 'served elsewhere', 503, 1, uri);
     const session = new Session(domain, client, this.context);
     this.sessions.set(session.id, session);
     try {
-      session.start(route.upstream === undefined ? this.upstreams.select(domain) : this.upstreams.resolve(route.upstream), header);
+      const { upstream, login } = admittance;
+      session.start(upstream === undefined ? this.upstreams.select(domain) : this.upstreams.resolve(upstream), header, login);
     } catch (error) {
       this.sessions.delete(session.id);
       throw error;

@@ -16,6 +16,7 @@ import type { EndReason, SessionEnd } from './end.js';
 import type { StanzaDirection, XmppEvents } from './events.js';
 import type { StanzaInterceptors } from './interceptors.js';
 import { Lane, type LaneContext, type LaneEnds } from './lane.js';
+import type { LoginStream, SessionLogin, StartLogin } from './login.js';
 import { Negotiation, passableFeatures, type Resumptions } from './negotiation.js';
 import { Pace, type PaceLimits } from './pace.js';
 import type { UpstreamStates } from './upstream-states.js';
@@ -95,6 +96,10 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
   /** Set when the session is over for its client; the upstream stream may still be closing. */
   private over: SessionEnd | undefined;
   private streams = 0;
+  /** Of the client, as it opened the stream last. */
+  private header: StreamHeader = {};
+  /** The client's user is logged in here. */
+  private login: SessionLogin | undefined;
   private readonly pace: Pace | undefined;
   /** The upstream does not read. */
   private blocked = false;
@@ -157,7 +162,9 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
   }
 
   /** Opens the stream. */
-  start(upstream: XmppUpstream, header: StreamHeader): void {
+  start(upstream: XmppUpstream, header: StreamHeader, startLogin?: StartLogin): void {
+    this.header = header;
+    this.login = startLogin?.(this.loginStream());
     this.upstream = upstream;
     const { address, port, secure } = this.client;
     const client: UpstreamClient = { address, port, secure };
@@ -202,7 +209,10 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
     traffic.bytesIn += stanza.byteLength;
     this.traffic.stanzasIn++;
     this.traffic.bytesIn += stanza.byteLength;
-    if (!this.negotiation.authenticated) this.negotiation.outgoing(stanza);
+    if (!this.negotiation.authenticated) {
+      if (this.login?.fromClient(stanza)) return true;
+      this.negotiation.outgoing(stanza);
+    }
     this.blocked = !this.stream.send(stanza);
     if (!this.pace) return !this.blocked;
     const limit = this.pace.count(stanza.byteLength);
@@ -230,6 +240,8 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
   restart(header: StreamHeader): void {
     if (this.over) return;
     if (this.tap) this.tap('in', header);
+    if (this.login && !this.login.accepts(header)) return this.terminate({ reason: 'error', condition: 'invalid-from' });
+    this.header = header;
     this.stream.restart({ ...header, to: this.domain });
   }
 
@@ -307,9 +319,12 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
           this.client.onEnd(end);
           return this.close();
         }
-        if (stanza.name === 'features') stanza = passableFeatures(stanza, this.context.channelBinding);
+        if (stanza.name === 'features') stanza = this.offered(stanza);
       } else {
+        const shown = this.login && !this.authenticated ? this.shown(this.login, stanza) : stanza;
+        if (!shown) return;
         this.progress(stanza);
+        stanza = shown;
       }
     }
     this.pass(stanza);
@@ -340,6 +355,31 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
     }
     this.abandonInbound();
     this.context.onGone(this);
+  }
+
+  private offered(features: Stanza): Stanza {
+    const passable = passableFeatures(features, this.context.channelBinding);
+    return this.login && !this.authenticated ? this.login.features(features, passable) : passable;
+  }
+
+  /** What the client gets of an element while it is logged in here. */
+  private shown(login: SessionLogin, stanza: Stanza): Stanza | undefined {
+    return stanza.namespace === NS.sasl || stanza.namespace === NS.sasl2 ? login.fromServer(stanza) : stanza;
+  }
+
+  private loginStream(): LoginStream {
+    return {
+      domain: this.domain,
+      header: () => this.header,
+      secure: () => this.stream.secure,
+      toServer: (stanza) => {
+        if (!this.over) this.stream.send(stanza);
+      },
+      toClient: (stanza) => {
+        if (!this.over) this.pass(stanza);
+      },
+      end: (end) => this.terminate(end),
+    };
   }
 
   private onFirstOpen(): void {

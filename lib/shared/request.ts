@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { ConnectRoute, XmppSession } from '../session/index.js';
+import type { Admittance, XmppSession } from '../session/index.js';
 
 /** What a client says, beside what every client says, that wants a session to be shared. */
 export interface SharedRequest {
@@ -14,7 +14,7 @@ export interface SharedRequest {
   /** The HTTP request that it came with, for the app's {@link XmppSharedGuard}. */
   readonly http?: IncomingMessage;
   /** What the app's guards said; for the stream that it may have to open. */
-  readonly route?: ConnectRoute;
+  readonly admittance?: Admittance;
 }
 
 /** @publicApi A client that has the key of a session, and would join it. */

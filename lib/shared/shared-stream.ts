@@ -3,8 +3,8 @@ import { Timeout, type Clock } from '../clock.js';
 import {
   SessionRefused,
   unguessable,
+  type Admittance,
   type Client,
-  type ConnectRoute,
   type Lane,
   type Session,
   type SessionEnd,
@@ -27,7 +27,7 @@ export interface SharedContext {
   readonly clock: Clock;
   readonly options: ResolvedOptions;
   /** @throws {SessionRefused} */
-  open(domain: string, header: StreamHeader, client: Client, http: IncomingMessage | undefined, route: ConnectRoute | undefined): Session;
+  open(domain: string, header: StreamHeader, client: Client, http: IncomingMessage | undefined, admittance: Admittance | undefined): Session;
   /** A resource is bound by the client at `address`. */
   bound(address: string): void;
   attached(stream: SharedStream, member: Member): void;
@@ -329,8 +329,8 @@ export class SharedStream implements Client, MemberHub {
     this.secured = creator.client.secure;
     members.add(creator);
     creator.activate();
-    const { http, route } = creator.request;
-    this.current = this.context.open(this.domain, creator.header, this, http, route);
+    const { http, admittance } = creator.request;
+    this.current = this.context.open(this.domain, creator.header, this, http, admittance);
     this.fanOut.begin(this.current);
   }
 

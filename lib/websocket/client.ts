@@ -274,16 +274,16 @@ export class WebSocketClient implements Client, TextReceiver {
     const { transport, address, secure, asked: to } = this;
     const wish = shared?.attachOnly ? 'attach' : shared?.key !== undefined && 'create';
     const context: ConnectContext = { transport, request: http, address, secure, to, from: header.from, shared: wish };
-    return sessions.entrance.enter(context, this, (route) => {
-      const domain = (this.domain = sessions.domainOf(route.domain ?? to));
+    return sessions.entrance.enter(context, this, (admittance) => {
+      const domain = (this.domain = sessions.domainOf(admittance.domain ?? to));
       if (shared?.key !== undefined) {
         // The answer says what became of the key: it may have to wait until another client has logged in.
         const { key, attachOnly } = shared;
-        return sharing.attach(domain, header, this, { key, attachOnly, http, route });
+        return sharing.attach(domain, header, this, { key, attachOnly, http, admittance });
       }
       if (shared?.attachOnly) throw new SessionRefused('item-not-found', 'no key to attach with', 400);
       this.openTimer.start(OPEN_PATIENCE);
-      return sessions.open(domain, header, this, http, route);
+      return sessions.open(domain, header, this, http, admittance);
     });
   }
 

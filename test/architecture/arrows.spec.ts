@@ -38,8 +38,10 @@ const ROOMS: readonly { readonly name: string; readonly files: RegExp; readonly 
   // Transports know their protocol and the session; the way back is the Client port that they implement.
   { name: 'websocket', files: /^websocket\//, imports: ['shared', 'session', 'port', 'http', 'options', 'clock', 'turn', 'xml'] },
   { name: 'bosh', files: /^bosh\//, imports: ['cluster', 'shared', 'session', 'port', 'http', 'options', 'clock', 'xml'] },
+  // Logs web users in, by what the app knows of them.
+  { name: 'login', files: /^login\//, imports: ['session', 'sasl', 'http', 'port', 'options', 'clock', 'xml'] },
   // Logs in as a client does, and hands what it has to one that a transport makes.
-  { name: 'prebind', files: /^prebind\//, imports: ['bosh', 'shared', 'session', 'sasl', 'port', 'options', 'clock', 'xml'] },
+  { name: 'prebind', files: /^prebind\//, imports: ['bosh', 'shared', 'login', 'session', 'sasl', 'port', 'options', 'clock', 'xml'] },
   { name: 'discovery', files: /^discovery\//, imports: ['http', 'options', 'xml'] },
   { name: 'observability', files: /^observability\//, imports: ['cluster', 'bosh', 'websocket', 'shared', 'session', 'upstreams', 'port', 'options', 'clock', 'xml'] },
   // Finds the app's hooks, and hands them to the ports that the session has for them.

@@ -25,6 +25,15 @@ describe('the client of SCRAM', () => {
     expect(() => client.finish(VERIFIER)).not.toThrow();
   });
 
+  it('RFC 5802, section 7; RFC 4616: acts for another where it is told to', async () => {
+    const acting = { ...LOGIN, authzid: 'a,b=c@example.org' };
+    const client = saslClient('SCRAM-SHA-256', acting, NONCE);
+    expect(client.initial).toBe(`n,a=a=2Cb=3Dc@example.org,n=user,r=${NONCE}`);
+    const header = Buffer.from('n,a=a=2Cb=3Dc@example.org,').toString('base64');
+    expect(await client.respond(FIRST)).toMatch(new RegExp(`^c=${header},r=`));
+    expect(saslClient('PLAIN', acting).initial).toBe('a,b=c@example.org\0user\0pencil');
+  });
+
   it('takes the last word of the server also as a challenge (RFC 6120, section 6.4.6)', async () => {
     const client = saslClient('SCRAM-SHA-256', LOGIN, NONCE);
     await client.respond(FIRST);
