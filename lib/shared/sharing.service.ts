@@ -221,9 +221,9 @@ export class Sharing {
 
   private attachThere(node: string, domain: string, header: StreamHeader, client: Client, request: SharedRequest): ClientSession {
     const { transport, address, port, secure } = client;
-    const { key, patience, http, route } = request;
-    // Where a guard chose the upstream no stream can be opened there, if none has the key any more.
-    const attachOnly = request.attachOnly || route?.upstream !== undefined;
+    const { key, patience, http, admittance } = request;
+    // Where a guard chose the upstream, or the user is logged in here, no stream can be opened there, if none has the key any more.
+    const attachOnly = request.attachOnly || admittance?.upstream !== undefined || admittance?.login !== undefined;
     const about = { domain, header, key, attachOnly, patience, transport, address, port, secure, ...(http && forwardable(http)) };
     return new RemoteSession(domain, client, this.cluster, node, about, this.options.limits.maxBufferedBytes);
   }
