@@ -13,6 +13,8 @@ export type Service = (data: Buffer, channel: Channel, node: string) => ChannelH
 
 /** Milliseconds that the start waits for the bus; without it, it goes on alone. */
 const START_PATIENCE = 3000;
+/** Milliseconds that nodes need to come back after the bus was gone, and a little more. */
+const SETTLE = 2500;
 /** Milliseconds for the last frames to be confirmed. */
 const LAST_FRAMES = 500;
 /** Links that were asked for, and not used yet. */
@@ -380,7 +382,7 @@ export class Cluster implements OnModuleInit {
     this.started?.();
     this.started = undefined;
     // After it was gone the other nodes may take a while to come back, and their claims with them.
-    this.settledAt = !first || nodes.length < 2 ? this.clock.now() + this.lifetime : 0;
+    this.settledAt = !first || nodes.length < 2 ? this.clock.now() + SETTLE : 0;
     if (!first) this.logger.log(`the bus of the cluster is there again: ${nodes.length} nodes`);
     for (const link of [...this.opened.values(), ...this.accepted.values()]) link.resend();
     for (const listener of this.listeners) listener();

@@ -217,8 +217,10 @@ export class Link implements ChannelLink {
     // Nobody was asked anything before.
     if (expects && !this.expects) this.heardAt = this.context.clock.now();
     this.expects = expects;
-    if (this.unconfirmed.length > 0) this.look.start(RESEND * 2 ** Math.min(this.attempts, 3));
-    else if (this.channels.size > 0) this.look.start(PING);
+    if (!expects) return;
+    const interval = this.unconfirmed.length > 0 ? RESEND * 2 ** Math.min(this.attempts, 3) : PING;
+    const patience = this.heardAt + this.context.patience - this.context.clock.now();
+    this.look.start(Math.min(interval, Math.max(patience, 0) + 1));
   }
 
   /** Looks whether the other node still answers. */

@@ -10,6 +10,8 @@ export class MemoryHub {
   /** Decides over each frame: false loses it. */
   carries: (to: string, frame: Buffer) => boolean = () => true;
   down = false;
+  /** Identifiers of nodes that stand still: they take everything and do nothing. */
+  readonly frozen = new Set<string>();
 
   bus(): MemoryBus {
     return new MemoryBus(this);
@@ -46,7 +48,7 @@ export class MemoryBus implements ClusterBus {
     this.check();
     this.hub.wire.push({ to, frame });
     const handler = this.hub.handlers.get(to);
-    if (handler && this.hub.carries(to, frame)) setImmediate(() => handler.onFrame(frame));
+    if (handler && !this.hub.frozen.has(to) && this.hub.carries(to, frame)) setImmediate(() => handler.onFrame(frame));
     return handler ? 1 : 0;
   }
 
@@ -84,6 +86,6 @@ export class MemoryBus implements ClusterBus {
   }
 
   private check(): void {
-    if (this.hub.down) throw new Error('the bus is down');
+    if (this.hub.down || this.hub.frozen.has(this.id)) throw new Error('the bus is down');
   }
 }
