@@ -11,6 +11,8 @@ export function selfTimes(profile) {
   let total = 0;
   profile.samples.forEach((id, i) => {
     const { functionName, url, lineNumber } = nodes.get(id).callFrame;
+    // The profiler's own start.
+    if (functionName === 'dispatch' && !url) return;
     const ms = Math.max(0, profile.timeDeltas[i]) / 1000;
     const place = url ? `${relative(ROOT, url.replace(/^file:\/\//, ''))}:${lineNumber + 1}` : '';
     const name = `${functionName || '(anonymous)'}${place ? `  ${place}` : ''}`;

@@ -1,0 +1,3 @@
+import type { Scenario } from './report/index.mjs';
+
+export declare const SCENARIOS: readonly Scenario[];
