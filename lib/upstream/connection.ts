@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { SystemClock, type Clock } from '../clock.js';
-import { DEFAULT_LIMITS, type ScanLimits } from '../xml/index.js';
+import { Scanner, type ScanLimits } from '../xml/index.js';
 
 /** What all connections to an XMPP server have in common. Seconds and bytes everywhere. */
 export interface ConnectionOptions {
@@ -31,7 +31,8 @@ export interface ConnectionOptions {
 export interface ConnectionSettings {
   readonly clock: Clock;
   readonly maxStanzaBytes: number;
-  readonly scanLimits: ScanLimits;
+  /** One for all streams. */
+  readonly scanner: Scanner;
   readonly highWaterMark: number;
   readonly verify: boolean;
   readonly ca: string | Buffer | (string | Buffer)[] | undefined;
@@ -55,7 +56,7 @@ export function connectionSettings(options: ConnectionOptions, name: string): Co
   return {
     clock: options.clock ?? new SystemClock(),
     maxStanzaBytes: options.maxStanzaBytes ?? 4 * 1024 * 1024,
-    scanLimits: options.scanLimits ?? DEFAULT_LIMITS,
+    scanner: new Scanner(options.scanLimits),
     // A socket tells that it is drained only when its own mark was passed: 16 or 64 KiB, by version of Node.
     highWaterMark: Math.max(options.highWaterMark ?? 256 * 1024, 64 * 1024),
     verify,

@@ -1,6 +1,6 @@
 import { isSpace } from './characters.js';
 import { XmlError } from './error.js';
-import { Scanner, DEFAULT_LIMITS, type ScanLimits } from './scanner.js';
+import { Scanner } from './scanner.js';
 import { Scope } from './scope.js';
 import { Stanza } from './stanza.js';
 
@@ -43,6 +43,8 @@ const enum State {
 /** Bytes of a chunk in which it is worth a look whether an element ends. */
 const LONG = 4096;
 const MARKER = '[CDATA[';
+/** What the root of every XMPP stream is called. */
+const STREAM = Buffer.from('stream:stream');
 
 /**
  * Cuts a stream of XML into its header and its top-level elements, however the bytes were cut into
@@ -61,21 +63,19 @@ export class StreamSplitter {
   private pendingBytes = 0;
   private scope: Scope | undefined;
   /** Qualified name of the root element. */
-  private root = Buffer.alloc(0);
+  private root = STREAM;
   /** An XML declaration was there. */
   private declared = false;
   /** How often the handler asked to start anew or to stop. */
   private resets = 0;
-  private readonly scanner: Scanner;
 
   constructor(
     private readonly handler: SplitterHandler,
     /** Bytes of one top-level element at most. */
     private readonly maxBytes: number,
-    limits: ScanLimits = DEFAULT_LIMITS,
-  ) {
-    this.scanner = new Scanner(limits);
-  }
+    /** One will do for all streams: what it found is read before anybody else is called. */
+    private readonly scanner: Scanner = new Scanner(),
+  ) {}
 
   /** Expects a new stream header, after a restart; what was not yet processed, the rest of the chunk at hand too, is dropped. */
   reset(): void {
@@ -285,7 +285,8 @@ export class StreamSplitter {
     const whole = this.take(chunk, start, end);
     scanner.tag(whole, 0, whole.length);
     this.scope = new Scope(scanner.declarationsOf());
-    this.root = Buffer.from(whole.subarray(1, scanner.nameEnd));
+    const root = whole.subarray(1, scanner.nameEnd);
+    this.root = root.equals(STREAM) ? STREAM : Buffer.from(root);
     this.state = State.Between;
     this.handler.onHeader({
       name: whole.toString('utf8', scanner.localStart, scanner.nameEnd),

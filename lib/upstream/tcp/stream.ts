@@ -31,6 +31,8 @@ const enum Phase {
 const MAX_HOPS = 3;
 const KEEP_ALIVE_DELAY = 60_000;
 const FOOTER = '</stream:stream>';
+/** What a socket has read, until it is handled: for all of them, since one is handled after the other. */
+const READ_BUFFER = Buffer.allocUnsafeSlow(65_536);
 
 /** One stream to an XMPP server over TCP, from the first look for the server on. */
 export class TcpStream implements UpstreamStream, SplitterHandler {
@@ -68,7 +70,7 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
   ) {
     this.header = request.header;
     this.patience = new Timeout(settings.clock, () => this.timedOut());
-    this.splitter = new StreamSplitter(this, settings.maxStanzaBytes, settings.scanLimits);
+    this.splitter = new StreamSplitter(this, settings.maxStanzaBytes, settings.scanner);
   }
 
   /** Tries the targets one after the other until the stream is open. */
@@ -170,7 +172,21 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
     this.starttls = new StartTls(policy);
     this.mustSecure = target.tls === 'direct' || policy === 'required';
     this.wait('a connection', this.settings.connectTimeout);
-    const socket = connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_DELAY });
+    const socket = connect({
+      host,
+      port,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_DELAY,
+      // Otherwise each read gets 64 KiB of its own, of which it mostly needs some hundred bytes, and goes through a stream.
+      onread: {
+        buffer: READ_BUFFER,
+        callback: (length) => {
+          if (this.socket === socket) this.received(copyOf(length));
+          return true;
+        },
+      },
+    });
     socket.once('connect', () => {
       if (this.socket !== socket) return;
       const { proxyProtocol } = this.settings;
@@ -190,6 +206,9 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
     this.splitter.stop();
     this.wait('the TLS handshake', this.settings.handshakeTimeout);
     const socket = this.tls.start(clear, this.request.domain, this.target!.tls === 'direct');
+    socket.on('data', (chunk: Buffer) => {
+      if (this.socket === socket) this.received(chunk);
+    });
     socket.once('secureConnect', () => {
       if (this.socket !== socket) return;
       this.secure = true;
@@ -220,9 +239,6 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
   /** From now on this is the connection; what the one before still says goes unheard. */
   private attach(socket: Socket): void {
     this.socket = socket;
-    socket.on('data', (chunk: Buffer) => {
-      if (this.socket === socket) this.received(chunk);
-    });
     socket.on('drain', () => {
       if (this.socket === socket) this.drained();
     });
@@ -389,4 +405,11 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
     this.outbox.detach();
     this.handler.onEnd(message === undefined ? { reason } : { reason, message });
   }
+}
+
+/** What lies in {@link READ_BUFFER}, to be kept. */
+function copyOf(length: number): Buffer {
+  const chunk = Buffer.allocUnsafe(length);
+  READ_BUFFER.copy(chunk, 0, 0, length);
+  return chunk;
 }

@@ -4,7 +4,7 @@ import type { ClientOptions, WebSocket } from 'ws';
 import { Timeout } from '../../clock.js';
 import { defer, type Deferred } from '../../turn.js';
 import { loadWebSocket } from '../../ws.js';
-import { escapeAttribute, NS, Scanner, Stanza, XmlError } from '../../xml/index.js';
+import { escapeAttribute, NS, Stanza, XmlError } from '../../xml/index.js';
 import { CLOSE_TIMEOUT, MAX_WAITING_BYTES } from '../connection.js';
 import { describeFailure } from '../failure.js';
 import { seeOtherHost, streamError } from '../stream-error.js';
@@ -56,7 +56,6 @@ export class WebSocketStream implements UpstreamStream, Deferred {
   private fate: UpstreamEnd | undefined;
   private waitingFor = '';
   private readonly patience: Timeout;
-  private readonly scanner: Scanner;
 
   constructor(
     private readonly request: UpstreamRequest,
@@ -66,7 +65,6 @@ export class WebSocketStream implements UpstreamStream, Deferred {
     const { url, proxyProtocol, secureContext } = settings;
     this.secure = url.protocol === 'wss:';
     this.header = request.header;
-    this.scanner = new Scanner(settings.scanLimits);
     this.patience = new Timeout(settings.clock, () => this.timedOut());
     // Node passes all of it on to its TLS client and its HTTP client, more than the type knows.
     const options = {
@@ -177,7 +175,7 @@ export class WebSocketStream implements UpstreamStream, Deferred {
       return this.lost('the server sent a binary message');
     }
     try {
-      const stanza = Stanza.parse(data, this.scanner);
+      const stanza = Stanza.parse(data, this.settings.scanner);
       if (stanza.namespace === NS.framing) this.framing(stanza);
       else if (this.phase < Phase.Open) this.violated('invalid-namespace', 'the first element is not <open/>');
       else if (seeOtherHostAnnounced(stanza)) this.violated(undefined, 'the server redirects the stream to another host');

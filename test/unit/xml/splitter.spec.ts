@@ -1,4 +1,4 @@
-import { DEFAULT_LIMITS, NS, StreamSplitter, XmlError, type SplitterHandler } from '../../../lib/xml/index.js';
+import { DEFAULT_LIMITS, NS, Scanner, StreamSplitter, XmlError, type SplitterHandler } from '../../../lib/xml/index.js';
 
 const HEADER = `<stream:stream xmlns='jabber:client' xmlns:stream='${NS.streams}' id="a>b" version='1.0'>`;
 
@@ -174,7 +174,7 @@ describe('StreamSplitter', () => {
     });
 
     it('passes the limits of the scanner on', () => {
-      const splitter = new StreamSplitter(new Recorder(), 10_000, { ...DEFAULT_LIMITS, maxDepth: 8 });
+      const splitter = new StreamSplitter(new Recorder(), 10_000, new Scanner({ ...DEFAULT_LIMITS, maxDepth: 8 }));
       splitter.push(Buffer.from(HEADER));
       splitter.push(Buffer.from('<a>'.repeat(8) + '</a>'.repeat(8)));
       expect(() => splitter.push(Buffer.from('<a>'.repeat(9) + '</a>'.repeat(9)))).toThrow('nested too deeply');
