@@ -78,7 +78,11 @@ export function passage(code) {
         clock,
         scanner,
         sharing: { enabled: false },
-        sessions: { domainOf: (to = 'example.org') => to, open: () => session },
+        sessions: {
+          domainOf: (to = 'example.org') => to,
+          open: () => session,
+          entrance: { enter: (_context, _client, open) => open({}) },
+        },
         onGone() {},
         onError(error) {
           throw error;
