@@ -38,6 +38,8 @@ export function readConfig(env: Environment): SampleConfig {
       ingress: 'server',
       // Contacts of a tab that joins late are online, too.
       shared: { snapshot: true },
+      // Whoever has the cookie of POST /token may still take another account, with its password.
+      webLogin: { offer: 'beside', anonymous: true },
       ...(cluster && { cluster }),
     },
     jsonObject('XMPP_OPTIONS', value(env, 'XMPP_OPTIONS') ?? '{}'),

@@ -6,6 +6,7 @@ import type { SampleConfig } from '../config.js';
 import { SAMPLE_CONFIG } from '../page/page.constants.js';
 import type { Reply } from '../reply.js';
 import { writeCookie } from './cookie.js';
+import { JWT_TTL, JwtUsers } from './jwt-users.js';
 import { WEB_SESSION_TTL, WebSessions, type WebSession } from './web-sessions.js';
 
 /** What the requests of Express and Fastify have in common. */
@@ -24,6 +25,7 @@ export class LoginController {
 
   constructor(
     private readonly webSessions: WebSessions,
+    private readonly jwtUsers: JwtUsers,
     private readonly xmpp: XmppSessionService,
     @Inject(SAMPLE_CONFIG) private readonly config: SampleConfig,
   ) {}
@@ -32,13 +34,24 @@ export class LoginController {
   @Post('login')
   login(@Req() { headers }: Request, @Body() body: unknown, @Res() reply: Reply): void {
     if (!isOwnPage(headers)) return answer(reply, HttpStatus.FORBIDDEN);
-    const { user, password } = (body ?? {}) as Record<string, unknown>;
-    const isJson = /^application\/json\b/i.test(headers['content-type'] ?? '');
-    if (!isJson || typeof user !== 'string' || typeof password !== 'string') return answer(reply, HttpStatus.BAD_REQUEST);
-    const token = this.webSessions.open(user, password);
+    const credentials = credentialsOf(headers, body);
+    if (!credentials) return answer(reply, HttpStatus.BAD_REQUEST);
+    const token = this.webSessions.open(credentials.user, credentials.password);
     if (token === undefined) return answer(reply, HttpStatus.UNAUTHORIZED);
     this.webSessions.close(headers.cookie); // another's, on the same machine
     answer(reply.header('Set-Cookie', writeCookie(token, WEB_SESSION_TTL, isProtected(headers))), HttpStatus.NO_CONTENT);
+  }
+
+  /** The same against a signed cookie: with it a page needs no password at `/xmpp-websocket` and `/http-bind`, either. */
+  @Post('token')
+  async token(@Req() { headers }: Request, @Body() body: unknown, @Res() reply: Reply): Promise<void> {
+    if (!isOwnPage(headers)) return answer(reply, HttpStatus.FORBIDDEN);
+    const credentials = credentialsOf(headers, body);
+    if (!credentials) return answer(reply, HttpStatus.BAD_REQUEST);
+    const { user, password } = credentials;
+    if (!this.webSessions.accepts(user, password)) return answer(reply, HttpStatus.UNAUTHORIZED);
+    const cookie = writeCookie(await this.jwtUsers.issue(user), JWT_TTL, isProtected(headers), 'user');
+    answer(reply.header('Set-Cookie', cookie), HttpStatus.NO_CONTENT);
   }
 
   /** For the cookie's user: `{ jid, sid, rid }` for BOSH's `attach()`, or `{ jid, ticket }` with `?shared=true`. */
@@ -87,6 +100,13 @@ export class LoginController {
     const own = all.filter(({ jid }) => jid?.split('/', 2)[1]?.startsWith(resourcesOf(webSession)));
     await Promise.all(own.map(({ id }) => this.xmpp.terminate(id)));
   }
+}
+
+/** Of a login; no form of another site can send JSON. */
+function credentialsOf(headers: IncomingHttpHeaders, body: unknown): { user: string; password: string } | undefined {
+  const { user, password } = (body ?? {}) as Record<string, unknown>;
+  const isJson = /^application\/json\b/i.test(headers['content-type'] ?? '');
+  return isJson && typeof user === 'string' && typeof password === 'string' ? { user, password } : undefined;
 }
 
 /** What the resources of a web session begin with. */

@@ -1,10 +1,11 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
-import type { XmppCredentials, XmppLogin, XmppSharedGuard } from 'nestjs-xmpp';
+import type { ConnectContext, XmppCredentials, XmppLogin, XmppSharedGuard } from 'nestjs-xmpp';
 import type { SampleConfig } from '../config.js';
 import { SAMPLE_CONFIG } from '../page/page.constants.js';
 import { readCookie } from './cookie.js';
+import { JwtUsers } from './jwt-users.js';
 
 /** Somebody who is logged in at the web app. */
 export interface WebSession {
@@ -26,7 +27,10 @@ export class WebSessions implements XmppCredentials, XmppSharedGuard {
   /** By digest of the token, oldest first. */
   private readonly sessions = new Map<string, WebSession & { readonly expires: number }>();
 
-  constructor(@Inject(SAMPLE_CONFIG) private readonly config: SampleConfig) {}
+  constructor(
+    @Inject(SAMPLE_CONFIG) private readonly config: SampleConfig,
+    private readonly jwtUsers: JwtUsers,
+  ) {}
 
   /** @param context the user's name, which the web app has from a cookie */
   login(context: unknown): XmppLogin | undefined {
@@ -35,15 +39,25 @@ export class WebSessions implements XmppCredentials, XmppSharedGuard {
     return password === undefined ? undefined : { username: user, password };
   }
 
+  /** Whoever comes with a signed token is offered a login without a password. */
+  async userOf({ request }: ConnectContext): Promise<string | undefined> {
+    return await this.jwtUsers.verify(readCookie(request.headers.cookie, 'user'));
+  }
+
+  /** @returns whether that is the user's password */
+  accepts(user: string, password: string): boolean {
+    const expected = this.passwordOf(user);
+    // Takes the same time for a name that does not exist.
+    return timingSafeEqual(digest(password), digest(expected ?? '')) && expected !== undefined;
+  }
+
   identify({ headers }: IncomingMessage): string | undefined {
     return this.find(headers.cookie)?.id;
   }
 
   /** @returns the token for the cookie; undefined for a wrong name or password */
   open(user: string, password: string): string | undefined {
-    const expected = this.passwordOf(user);
-    // Takes the same time for a name that does not exist.
-    if (!timingSafeEqual(digest(password), digest(expected ?? '')) || expected === undefined) return undefined;
+    if (!this.accepts(user, password)) return undefined;
     const token = randomBytes(24).toString('base64url');
     const [oldest] = this.sessions.keys();
     if (oldest !== undefined && this.sessions.size >= MAX_WEB_SESSIONS) this.sessions.delete(oldest);

@@ -20,7 +20,7 @@ describe('the environment of the sample', () => {
       upstream: 'embedded',
       users: { alice: 'alice', bob: 'bob' },
       demoUsers: true,
-      options: { domains: ['localhost'], upstream: 'embedded', ingress: 'server', shared: { snapshot: true } },
+      options: { domains: ['localhost'], upstream: 'embedded', ingress: 'server', shared: { snapshot: true }, webLogin: { offer: 'beside', anonymous: true } },
     });
   });
 
@@ -65,7 +65,7 @@ describe('the environment of the sample', () => {
   it('Options: merges XMPP_OPTIONS deeply, lists and scalars replaced', () => {
     const over = { domains: ['c.example'], upstream: 'srv', bosh: { wait: 30 }, origins: ['https://c.example'], ingress: 'router' };
     const config = readConfig({ XMPP_DOMAINS: 'a.example,b.example', XMPP_OPTIONS: JSON.stringify(over) });
-    expect(config.options).toEqual({ ...over, shared: { snapshot: true } });
+    expect(config.options).toEqual({ ...over, shared: { snapshot: true }, webLogin: { offer: 'beside', anonymous: true } });
     expect(config.upstream).toBe('srv');
   });
 

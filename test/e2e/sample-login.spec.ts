@@ -78,6 +78,24 @@ describe.each(PLATFORMS)("the sample's cookie login on %s", (platform) => {
     expect((await http.post(request, { Cookie: `a=b; ${mine}` })).attribute('shared:jid')).toBe(jid);
   });
 
+  it('R15: with a signed cookie a page needs no password at the endpoints, either', async () => {
+    const response = await post('token', { user: 'alice', password: 'wonderland' });
+    expect(response.status).toBe(204);
+    const set = response.headers.get('set-cookie')!;
+    expect(set).toMatch(/^user=[\w-]+\.[\w-]+\.[\w-]+; Path=\/; HttpOnly; SameSite=Strict; Max-Age=3600$/);
+    const headers = { Cookie: set.split(';', 1)[0]!, Origin: url };
+    const created = await http.post(creation({ to: 'localhost' }), headers);
+    expect(created.payload).toContain('>EXTERNAL<');
+    const auth = `<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>=</auth>`;
+    const answer = await http.post(body({ sid: created.attribute('sid'), rid: 1001 }, auth), headers);
+    expect(answer.payload).toContain('<success');
+    const foreign = await http.post(creation({ to: 'localhost' }), { ...headers, Origin: 'https://evil.example' });
+    expect(foreign.payload).not.toContain('>EXTERNAL<');
+    expect((await post('token', { user: 'alice', password: 'builder' })).status).toBe(401);
+    expect((await post('token', { user: 'alice' })).status).toBe(400);
+    expect((await post('token', { user: 'alice', password: 'wonderland' }, { Origin: 'https://evil.example' })).status).toBe(403);
+  });
+
   it('gives nothing without the cookie, or for one that it never gave', async () => {
     for (const cookie of [undefined, 'session=', 'session=guessed', 'other=1']) {
       const response = await session(cookie);

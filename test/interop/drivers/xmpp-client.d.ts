@@ -26,9 +26,9 @@ declare module '@xmpp/client' {
   export function client(options: {
     service: string;
     domain: string;
-    resource: string;
-    username: string;
-    password: string;
+    resource?: string;
+    username?: string;
+    password?: string;
   }): Client;
   export function xml(name: string, attrs: Readonly<Record<string, string | undefined>>, ...children: readonly unknown[]): Element;
 }
