@@ -50,6 +50,8 @@ const ROOMS: readonly { readonly name: string; readonly files: RegExp; readonly 
   { name: 'testing', files: /^testing\//, imports: ['module', 'port', 'options', 'ws', 'clock', 'xml'] },
   // For operators, behind the app's guard.
   { name: 'admin', files: /^admin\//, imports: ['observability', 'shared', 'session', 'options'] },
+  // A client of its own, and its command: nothing of a running app.
+  { name: 'doctor', files: /^(?:doctor\/|cli\.ts$)/, imports: ['ws', 'xml'] },
   { name: 'module', files: /^(?:xmpp\.module|xmpp\.module-definition|index)\.ts$/, imports: 'all' },
 ];
 

@@ -20,15 +20,19 @@ export interface CertificateAuthority extends Certificate {
 
 const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
 
-/** Makes a fresh authority in `directory`, which is created where it is missing. Needs the `openssl` command. */
-export async function createAuthority(directory: string, name = 'nestjs-xmpp test CA'): Promise<CertificateAuthority> {
+/**
+ * Makes a fresh authority in `directory`, which is created where it is missing. Needs the `openssl` command.
+ *
+ * @param days that its certificates are valid
+ */
+export async function createAuthority(directory: string, name = 'nestjs-xmpp test CA', days = 2): Promise<CertificateAuthority> {
   await mkdir(directory, { recursive: true });
   const at = (file: string): string => join(directory, file);
   const certFile = at('ca.crt');
   const keyFile = at('ca.key');
   const subject = ['-subj', `/CN=${name}`];
   const extensions = ['-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,keyCertSign'];
-  await openssl(['req', '-x509', ...NEW_KEY, '-days', '2', ...subject, ...extensions, '-keyout', keyFile, '-out', certFile]);
+  await openssl(['req', '-x509', ...NEW_KEY, '-days', String(days), ...subject, ...extensions, '-keyout', keyFile, '-out', certFile]);
 
   let issued = 0;
   async function issue(names: readonly string[]): Promise<Certificate> {
@@ -49,7 +53,7 @@ export async function createAuthority(directory: string, name = 'nestjs-xmpp tes
     );
     await openssl(['req', ...NEW_KEY, '-subj', `/CN=${first}`, '-keyout', leaf.keyFile, '-out', request]);
     const signer = ['-CA', certFile, '-CAkey', keyFile, '-set_serial', `0x${Date.now().toString(16)}${stem.length}${issued}`];
-    await openssl(['x509', '-req', '-in', request, ...signer, '-days', '2', '-extfile', extensionFile, '-out', leaf.certFile]);
+    await openssl(['x509', '-req', '-in', request, ...signer, '-days', String(days), '-extfile', extensionFile, '-out', leaf.certFile]);
     return leaf;
   }
   return { certFile, keyFile, issue };

@@ -43,13 +43,14 @@ const LOOK_AGAIN = 50;
 /**
  * Starts a proxy with nothing of its documented configuration changed but ports, paths, and what `edits` say.
  *
+ * @param days that its certificate is valid
  * @throws Error with its output when it does not start
  */
-export async function startProxy(name: ProxyName, appPort: number, edits: Edits = []): Promise<Proxy> {
+export async function startProxy(name: ProxyName, appPort: number, edits: Edits = [], days = 90): Promise<Proxy> {
   const directory = await mkdtemp(join(tmpdir(), `nestjs-xmpp-${name}-`));
   const clean = () => rm(directory, { recursive: true, force: true });
   try {
-    const authority = await createAuthority(join(directory, 'tls'));
+    const authority = await createAuthority(join(directory, 'tls'), 'nestjs-xmpp test CA', days);
     const { certFile, keyFile } = await authority.issue(['localhost', 'chat.example.org']);
     const bundle = join(directory, 'bundle.pem');
     await writeFile(bundle, `${await readFile(certFile, 'utf8')}${await readFile(keyFile, 'utf8')}`);
