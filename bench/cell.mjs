@@ -28,7 +28,7 @@ export class Cell {
     const { cores, programs } = this.context;
     const looked = this.scenario.looked === true || this.profiled;
     if (!this.target.hasServer) {
-      this.server = new Child('server', programs.server, [], { cores: cores?.others });
+      this.server = new Child('server', programs.server, this.scenario.server ?? [], { cores: cores?.others });
       this.upstreamPort = Number((await this.server.line((line) => line.startsWith('listening'))).split(' ')[1]);
     }
     const { transport, upstreamPort } = this;

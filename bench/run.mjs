@@ -15,6 +15,7 @@ import { buildNative } from './native.mjs';
 import { topOf } from './report/profile.mjs';
 import { rowsOf } from './report/statistics.mjs';
 import { consoleTable } from './report/table.mjs';
+import { checkThatLossIsSeen } from './selfcheck.mjs';
 import { SCENARIOS } from './scenarios.mjs';
 import { TARGETS } from './targets/index.mjs';
 
@@ -164,6 +165,7 @@ async function main() {
       : 'nothing is pinned: there are no two cores, or no taskset; take no figure seriously',
   );
   for (const { name, about } of found) console.log(`${name}: ${about}`);
+  if (options.only === undefined) await checkThatLossIsSeen(context, found[0]);
 
   const plan = [];
   for (const scenario of scenarios) {

@@ -1,6 +1,8 @@
 // An XMPP server that does as little as one can: streams, SASL PLAIN with any password, resource binding, and messages
 // from one to another. Users are named u0, u1, ...; `u7@...` is delivered to the last who logged in as u7. Who binds a
 // resource g3 is in group 3, and a message to `g3@...` goes to all of them. Prints "listening PORT"; ends with its input.
+//
+//   server [drop N | twice N | swap N]     spoils each Nth message, to see that this is noticed
 #include <unordered_map>
 
 #include "net.h"
@@ -15,6 +17,9 @@ class Stream;
 std::vector<Stream*> users;
 std::unordered_map<unsigned, std::vector<Stream*>> groups;
 const string DOMAIN_NAME = "localhost";
+// What is done to each Nth message; 0: nothing.
+string spoiling;
+unsigned long spoiled = 0;
 
 // The value of the attribute in the first tag, of whatever quotes; empty when it has none.
 string_view attribute(string_view tag, string_view name) {
@@ -184,7 +189,27 @@ class Stream final : public net::Connection {
     for (const auto& declaration : declared) {
       if (rest.substr(0, declaration.size()) == declaration) rest.remove_prefix(declaration.size());
     }
-    const string_view to = attribute(message.substr(0, message.find('>')), "to");
+    if (spoiled > 0) return spoil(start, rest);
+    pass(start, rest);
+  }
+
+  void spoil(string_view start, string_view rest) {
+    static unsigned long count = 0;
+    static string late;
+    if (++count % spoiled == 0) {
+      if (spoiling == "drop") return;
+      if (spoiling == "twice") pass(start, rest);
+      if (spoiling == "swap") return void(late.assign(rest));
+    }
+    pass(start, rest);
+    if (late.empty()) return;
+    const string second = std::move(late);
+    late.clear();
+    pass(start, second);
+  }
+
+  void pass(string_view start, string_view rest) {
+    const string_view to = attribute(rest.substr(0, rest.find('>')), "to");
     const long number = numberOf(to);
     if (number < 0) return;
     if (to[0] == 'g') {
@@ -239,7 +264,11 @@ class Input final : public net::Watched {
 
 }  // namespace
 
-int main() {
+int main(int count, char** values) {
+  if (count > 2) {
+    spoiling = values[1];
+    spoiled = std::strtoul(values[2], nullptr, 10);
+  }
   net::raiseFileLimit();
   net::Loop loop;
   Listener listener(loop);

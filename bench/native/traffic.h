@@ -113,7 +113,7 @@ class Router {
     Traffic& traffic = flow.traffic;
     if (body[at + 1] == 'e') {
       if (session.number != flow.from) return void(strays++);
-      if (seq != flow.echoed) traffic.disordered++;
+      if (seq != flow.echoed) return void(traffic.disordered++);
       flow.echoed++;
     } else {
       if (session.number < flow.first || session.number >= flow.first + flow.receivers) {
@@ -122,7 +122,9 @@ class Router {
         return;
       }
       uint32_t& next = flow.next[session.number - flow.first];
+      // A gap is counted here, and what is missing at the end. What comes too late or twice is not delivered.
       if (seq != next) traffic.disordered++;
+      if (seq < next) return;
       next = seq + 1;
       flow.arrived++;
     }
