@@ -1,0 +1,187 @@
+/** One message, from the moment it was handed to a transport. */
+interface Entry {
+  readonly life: Life;
+  readonly to: string;
+  readonly number: number;
+  readonly sentAt: number;
+  /** The server has it: it answered something that was sent later, or acknowledged it. */
+  confirmed: boolean;
+  /** Who has it, by {@link Reader}. */
+  readonly readers: Reader[];
+  bounced: number;
+}
+
+/** One who reads what comes for a user. Several may share a stream: each gets everything. */
+export interface Reader {
+  readonly user: string;
+  /** Of the stream; the same for those who share it. Undefined where the user never has two. */
+  readonly stream?: object;
+}
+
+/** A user's stay online, from login to its end, on however many connections. */
+export class Life {
+  readonly entries: Entry[] = [];
+  /** It ended without a word, and nobody went on with it: what was on its way may be lost. */
+  diedAt: number | undefined;
+  /** Since when it is leaving in order, with nothing that would tell its server what it got. */
+  leavingAt = Infinity;
+  /** When it was last heard of. */
+  aliveAt = Date.now();
+  /** The user was online again, or the server must have noticed. */
+  goneAt = Infinity;
+
+  constructor(
+    readonly number: number,
+    readonly user: string,
+  ) {}
+
+  /** Everything that was sent so far is with the server. */
+  confirm(count: number): void {
+    for (let i = Math.min(count, this.entries.length); i-- > 0 && !this.entries[i]!.confirmed; ) this.entries[i]!.confirmed = true;
+  }
+}
+
+/** Milliseconds that a message may have been on its way before its receiver was heard of for the last time. */
+const UNDER_WAY = 6000;
+
+export interface Account {
+  readonly sent: number;
+  readonly received: number;
+  readonly bounced: number;
+  /** Sent by somebody who was cut off, and the server never confirmed it. */
+  readonly unconfirmed: number;
+  /** Crossed with the end of the stream of a receiver who left, without stream management. */
+  readonly crossed: number;
+  /** For somebody who was cut off, about that time, and could not go on with his stream. */
+  readonly lostWithReceiver: number;
+  readonly faults: readonly string[];
+}
+
+/** Knows every message, and what became of it. */
+export class Ledger {
+  private readonly entries = new Map<string, Entry>();
+  private readonly lives = new Map<string, Life[]>();
+  /** The highest number that a reader has, by the number of the sender's life. */
+  private readonly highest = new WeakMap<Reader, Map<number, number>>();
+  private readonly faults: string[] = [];
+  private readonly notes = new Map<string, string[]>();
+  private readonly startedAt = Date.now();
+  private count = 0;
+
+  /** @param replaces it takes the place of the one before, so that nothing is sent there any more */
+  begin(user: string, replaces: boolean): Life {
+    const lives = this.lives.get(user) ?? [];
+    if (replaces) for (const before of lives) before.goneAt = Math.min(before.goneAt, Date.now());
+    const life = new Life(++this.count, user);
+    lives.push(life);
+    this.lives.set(user, lives);
+    return life;
+  }
+
+  /** One that only sends; another life of the user's gets what is sent to him. */
+  beginSender(user: string): Life {
+    return new Life(++this.count, user);
+  }
+
+  /** A life ended without a word. `patience`: milliseconds until the server must have noticed. */
+  died(life: Life, patience: number): void {
+    life.diedAt = Date.now();
+    life.goneAt = life.diedAt + patience;
+  }
+
+  /** @returns the id of a new message */
+  send(life: Life, to: string): string {
+    const number = life.entries.length;
+    const id = `m${life.number}-${number}`;
+    const entry: Entry = { life, to, number, sentAt: Date.now(), confirmed: false, readers: [], bounced: 0 };
+    life.entries.push(entry);
+    this.entries.set(id, entry);
+    return id;
+  }
+
+  /** @param stored it comes from the server's store: what came directly may overtake it */
+  received(reader: Reader, id: string, stored: boolean): void {
+    const { user } = reader;
+    const entry = this.entries.get(id);
+    if (!entry) return this.fault(`${user} got ${id}, which nobody sent`);
+    if (entry.to !== user) return this.fault(`${user} got ${entry.life.user}'s ${id}, which was for ${entry.to}`);
+    const numbers = this.highest.get(reader) ?? new Map<number, number>();
+    this.highest.set(reader, numbers);
+    const sequence = stored ? -entry.life.number : entry.life.number;
+    const highest = numbers.get(sequence) ?? -1;
+    const again = entry.readers.some((other) => other === reader || other.stream !== reader.stream);
+    entry.readers.push(reader);
+    numbers.set(sequence, Math.max(highest, entry.number));
+    if (this.excuse(entry)) return;
+    const what = `${entry.life.user}'s ${id}, sent at ${this.time(entry.sentAt)}`;
+    if (again) this.fault(`${user} got ${what}, ${entry.readers.length} times`);
+    else if (entry.number < highest) this.fault(`${user} got ${what}, behind number ${highest}`);
+    if (entry.bounced > 0) this.fault(`${user} got ${what}, which was bounced`);
+  }
+
+  bounced(user: string, id: string): void {
+    const entry = this.entries.get(id);
+    if (!entry) return this.fault(`${user} was told of ${id}, which nobody sent`);
+    if (entry.life.user !== user) return this.fault(`${user} was told of ${id}, which is not his`);
+    if (entry.bounced++ > 0 && !this.excuse(entry)) this.fault(`${id} was bounced ${entry.bounced} times`);
+    if (entry.readers.length > 0 && !this.excuse(entry)) this.fault(`${id} was bounced, and ${entry.to} has it`);
+  }
+
+  fault(text: string): void {
+    this.faults.push(`${this.time()}: ${text}`);
+  }
+
+  /** For whoever looks for the cause of a fault. */
+  note(user: string, text: string): void {
+    const notes = this.notes.get(user) ?? [];
+    notes.push(`${this.time()} ${text}`);
+    this.notes.set(user, notes);
+  }
+
+  private time(at = Date.now()): string {
+    return `${((at - this.startedAt) / 1000).toFixed(3)} s`;
+  }
+
+  history(user: string): readonly string[] {
+    return this.notes.get(user) ?? [];
+  }
+
+  /** Messages of which nobody knows anything yet, for which there is no excuse. */
+  get open(): number {
+    let open = 0;
+    for (const entry of this.entries.values()) if (this.isMissing(entry) && entry.confirmed && !this.excuse(entry) && !this.crossed(entry)) open++;
+    return open;
+  }
+
+  account(): Account {
+    let [received, bounced, unconfirmed, crossed, lostWithReceiver] = [0, 0, 0, 0, 0];
+    const faults = [...this.faults];
+    for (const [id, entry] of this.entries) {
+      if (entry.readers.length > 0) received++;
+      if (entry.bounced > 0) bounced++;
+      if (!this.isMissing(entry)) continue;
+      if (this.excuse(entry)) lostWithReceiver++;
+      else if (this.crossed(entry)) crossed++;
+      else if (!entry.confirmed && entry.life.diedAt !== undefined) unconfirmed++;
+      else faults.push(`${entry.life.user}'s ${id} for ${entry.to}, sent at ${this.time(entry.sentAt)}, is lost${entry.confirmed ? '' : ', and its sender lived'}`);
+    }
+    return { sent: this.entries.size, received, bounced, unconfirmed, crossed, lostWithReceiver, faults };
+  }
+
+  private isMissing({ readers, bounced }: Entry): boolean {
+    return readers.length === 0 && bounced === 0;
+  }
+
+  /** Whether its receiver was leaving about then. */
+  private crossed({ to, sentAt }: Entry): boolean {
+    return (this.lives.get(to) ?? []).some(({ leavingAt, goneAt }) => sentAt >= leavingAt - UNDER_WAY && sentAt <= goneAt);
+  }
+
+  /** Whether its receiver was cut off about then, and could not go on. */
+  private excuse({ to, sentAt }: Entry): boolean {
+    for (const { diedAt, aliveAt, goneAt } of this.lives.get(to) ?? []) {
+      if (diedAt !== undefined && sentAt >= aliveAt - UNDER_WAY && sentAt <= goneAt) return true;
+    }
+    return false;
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * The soak: `npm run soak -- [--minutes N] [--seed N] [--upstream embedded|prosody] [--platform express|fastify]
+ * [--people N] [--households N]`. Ends with 1 when a message was lost, doubled or reordered where its transport lived,
+ * when a stream ended that nothing was done to, or when memory, sockets or timers do not return to their start.
+ */
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { rootOf } from './gateway.js';
+import { show, soak } from './soak.js';
+import { verdict } from './verdict.js';
+
+const { values } = parseArgs({
+  options: {
+    'minutes': { type: 'string', default: '1' },
+    'warm-up': { type: 'string' },
+    'seed': { type: 'string', default: String(Date.now() % 1_000_000) },
+    'upstream': { type: 'string', default: 'embedded' },
+    'platform': { type: 'string', default: 'express' },
+    'people': { type: 'string', default: '24' },
+    'show': { type: 'string' },
+    'households': { type: 'string', default: '3' },
+  },
+});
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+const minutes = Number(values.minutes);
+const { upstream, platform } = values;
+if ((upstream !== 'embedded' && upstream !== 'prosody') || (platform !== 'express' && platform !== 'fastify') || !(minutes > 0)) {
+  process.stderr.write('--upstream is embedded or prosody, --platform express or fastify, --minutes a number\n');
+  process.exit(2);
+}
+
+say(`seed ${values.seed}: ${values.people} people and ${values.households} households for ${minutes} min, ${upstream} behind ${platform}`);
+const started = Date.now();
+const result = await soak({
+  duration: minutes * 60_000,
+  warmUp: Number(values['warm-up'] ?? Math.min(60, 10 + minutes * 6)) * 1000,
+  seed: Number(values.seed),
+  upstream,
+  platform,
+  people: Number(values.people),
+  households: Number(values.households),
+  root: rootOf(import.meta.url),
+  say,
+});
+const { account, counts, before, after } = result;
+say(`\n${Object.entries(counts).sort().map(([what, number]) => `${what}: ${number}`).join('; ')}`);
+say(
+  `messages: ${account.sent} sent, ${account.received} received, ${account.bounced} bounced, ${account.unconfirmed} of senders that were cut off ` +
+    `and never confirmed, ${account.crossed} crossed with receivers who left without stream management, ${account.lostWithReceiver} lost with receivers that were cut off`,
+);
+say(`before: ${show(before)}\nafter:  ${show(after)}`);
+const faults = verdict(result);
+for (const fault of faults.slice(0, 25)) say(`FAULT: ${fault}`);
+if (faults.length > 35) say('…');
+for (const fault of faults.slice(Math.max(25, faults.length - 10))) say(`FAULT: ${fault}`);
+const [involved] = (values.show !== undefined ? [values.show] : /(?:person|family)\d+/.exec(account.faults.find((fault) => fault.includes('behind')) ?? account.faults[0] ?? '')) ?? [];
+if (involved !== undefined) say(`what ${involved} went through:\n  ${result.history(involved).slice(-2000).join('\n  ')}`);
+say(`${faults.length === 0 ? 'nothing wrong' : `${faults.length} faults`} in ${((Date.now() - started) / 60_000).toFixed(1)} min`);
+process.exit(faults.length === 0 ? 0 : 1);
