@@ -2,6 +2,7 @@
 export interface GatewayCode {
   readonly xml: object;
   readonly WebSocketClient: object;
+  readonly FrameReader: object;
   readonly FrameWriter: object;
   readonly readBody: object;
   readonly writeBody: object;

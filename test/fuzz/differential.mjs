@@ -42,9 +42,9 @@ export const caseSeed = (number) => Math.imul(number, 0x9e3779b1);
 
 /** Each takes a document; returns the number of top-level elements, undefined where it was refused. */
 const CHECKS = {
-  frame(xml, way, { source }, _rng, onAccepted) {
+  frame(xml, way, { source }, rng, onAccepted) {
     const stanza = attempt(xml, () => xml.Stanza.parse(source, new xml.Scanner()));
-    const { sent, open } = way.frame(source);
+    const { sent, open } = way.frame(source, (bytes) => chunksOf(rng, bytes));
     if (!stanza) {
       same(sent.map(String), []);
       if (open && !/^[ \t\r\n]*$/.test(source.toString('latin1'))) throw new Error('a stream goes on after a faulty message');

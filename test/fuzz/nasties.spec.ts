@@ -2,6 +2,7 @@ import { readBody, writeBody } from '../../lib/bosh/body.js';
 import { ManualClock } from '../../lib/clock.js';
 import { Outbox } from '../../lib/upstream/tcp/outbox.js';
 import { WebSocketClient } from '../../lib/websocket/client.js';
+import { FrameReader } from '../../lib/websocket/frame-reader.js';
 import { FrameWriter } from '../../lib/websocket/frame-writer.js';
 import * as xml from '../../lib/xml/index.js';
 import { BoshSession } from '../support/bosh-client.js';
@@ -14,7 +15,7 @@ import { ACCEPTED, ACCEPTED_ALONE, REFUSED, REFUSED_ALONE } from './nasties.mjs'
 import { compare, Expat } from './parsers.mjs';
 import { passage } from './passage.mjs';
 
-const way = passage({ xml, WebSocketClient, FrameWriter, readBody, writeBody, Outbox, ManualClock });
+const way = passage({ xml, WebSocketClient, FrameReader, FrameWriter, readBody, writeBody, Outbox, ManualClock });
 const HEADER = `<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' id='x' version='1.0'>`;
 const BODY = `<body xmlns='http://jabber.org/protocol/httpbind' rid='1' sid='s' xmlns:stream='http://etherx.jabber.org/streams'>`;
 const within = (start: string, document: string | Buffer, end: string) =>

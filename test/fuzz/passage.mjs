@@ -8,6 +8,22 @@ const OPEN = Buffer.from(`<open xmlns="urn:ietf:params:xml:ns:xmpp-framing" to="
 /** Around what the gateway sends to a server. */
 const STREAM = `<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='example.org' version='1.0'>`;
 
+const MAX_FRAME = 1_000_000;
+
+/** A text message as a client sends it (RFC 6455, section 5.2). */
+function masked(payload) {
+  const length = payload.length < 126 ? 0 : payload.length < 65_536 ? 2 : 8;
+  const frame = Buffer.alloc(6 + length + payload.length);
+  frame[0] = 0x81;
+  frame[1] = 0x80 | (length === 0 ? payload.length : length === 2 ? 126 : 127);
+  if (length === 2) frame.writeUInt16BE(payload.length, 2);
+  else if (length === 8) frame.writeBigUInt64BE(BigInt(payload.length), 2);
+  const mask = Buffer.from([0x5a, payload.length & 0xff, 0x81, 0x3c]);
+  mask.copy(frame, 2 + length);
+  for (let i = 0; i < payload.length; i++) frame[6 + length + i] = payload[i] ^ mask[i & 3];
+  return frame;
+}
+
 /** As much of a socket as a writer sees. */
 class Sink extends EventEmitter {
   writable = true;
@@ -28,9 +44,9 @@ class Sink extends EventEmitter {
   }
 }
 
-/** @param code the modules of the gateway: `xml`, `WebSocketClient`, `FrameWriter`, `readBody`, `writeBody`, `Outbox`, `ManualClock` */
+/** @param code the modules of the gateway: `xml`, `WebSocketClient`, `FrameReader`, `FrameWriter`, `readBody`, `writeBody`, `Outbox`, `ManualClock` */
 export function passage(code) {
-  const { xml, WebSocketClient, FrameWriter, readBody, writeBody, Outbox, ManualClock } = code;
+  const { xml, WebSocketClient, FrameReader, FrameWriter, readBody, writeBody, Outbox, ManualClock } = code;
   const clock = new ManualClock();
   const scanner = new xml.Scanner();
   const options = {
@@ -56,9 +72,10 @@ export function passage(code) {
 
     /**
      * A message on an open WebSocket.
+     * @param {(bytes: Buffer) => Buffer[]} [cut] how its frame arrives
      * @returns {{ sent: object[], open: boolean }} what went to the session, and whether the stream goes on
      */
-    frame(source) {
+    frame(source, cut = (bytes) => [bytes]) {
       const sent = [];
       let left = false;
       const session = {
@@ -82,6 +99,7 @@ export function passage(code) {
           domainOf: (to = 'example.org') => to,
           open: () => session,
           entrance: { enter: (_context, _client, open) => open({}) },
+          events: { emit() {} },
         },
         onGone() {},
         onError(error) {
@@ -89,11 +107,12 @@ export function passage(code) {
         },
       };
       const client = new WebSocketClient(socket, { socket: new Sink() }, { address: '127.0.0.1', port: 1, secure: true }, context);
-      socket.emit('message', OPEN, false);
+      const reader = new FrameReader(client, MAX_FRAME, () => {});
+      reader.push(masked(OPEN));
       client.onOpen({ id: 'x' });
-      socket.emit('message', source, false);
+      for (const chunk of cut(masked(source))) reader.push(chunk);
       const { length } = sent;
-      socket.emit('message', fence, false);
+      reader.push(masked(fence));
       const open = !left && sent.length === length + 1;
       if (sent.length > length + 1 || (left && sent.length > length)) throw new Error('the stream goes on behind what ended it');
       client.terminate();

@@ -11,6 +11,7 @@ import { readBody, writeBody } from '../../dist/bosh/body.js';
 import { ManualClock } from '../../dist/clock.js';
 import { Outbox } from '../../dist/upstream/tcp/outbox.js';
 import { WebSocketClient } from '../../dist/websocket/client.js';
+import { FrameReader } from '../../dist/websocket/frame-reader.js';
 import { FrameWriter } from '../../dist/websocket/frame-writer.js';
 import * as xml from '../../dist/xml/index.js';
 import { requireTool } from '../support/tools.mjs';
@@ -19,7 +20,7 @@ import { compare, Expat } from './parsers.mjs';
 import { fuzzWire } from './wire-cases.mjs';
 import { Wire } from './wire.mjs';
 
-const CODE = { xml, WebSocketClient, FrameWriter, readBody, writeBody, Outbox, ManualClock };
+const CODE = { xml, WebSocketClient, FrameReader, FrameWriter, readBody, writeBody, Outbox, ManualClock };
 const ROUND = 1000;
 /** Of a round, through the gateway that runs. */
 const WIRED = 50;
