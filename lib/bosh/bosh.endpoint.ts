@@ -64,7 +64,7 @@ export class BoshEndpoint {
     this.scanner = new Scanner({ ...DEFAULT_LIMITS, maxDepth: options.limits.maxDepth });
     cluster.serve(SERVICE, (data, channel) => {
       const [request, source] = readRequest(data);
-      const exchange = new ForwardedExchange(request, channel, clock.now());
+      const exchange = new ForwardedExchange(request, channel, this.answers, clock.now());
       // The other node is told of the channel first.
       this.accept(exchange, source, request.fault);
       return exchange;

@@ -3,6 +3,7 @@ import type { Channel, ChannelEnd, ChannelHandler } from '../cluster/index.js';
 import { forwarded, type Peer } from '../http/index.js';
 import { Exchange } from './exchange.js';
 import { ForwardingKind, writeAnswer, type ForwardedRequest } from './forwarding.js';
+import type { HttpAnswers } from './http-answers.js';
 
 /** One that came to another node, for a session of this one. */
 export class ForwardedExchange extends Exchange implements ChannelHandler {
@@ -12,9 +13,11 @@ export class ForwardedExchange extends Exchange implements ChannelHandler {
   constructor(
     private readonly about: ForwardedRequest,
     private readonly channel: Channel,
+    private readonly answers: HttpAnswers,
     at: number,
   ) {
     super(at, false);
+    answers.begin();
   }
 
   get peer(): Peer {
@@ -45,6 +48,8 @@ export class ForwardedExchange extends Exchange implements ChannelHandler {
   }
 
   private finish(flushed: boolean): void {
-    if (!this.gone) this.over(flushed);
+    if (this.gone) return;
+    this.answers.done();
+    this.over(flushed);
   }
 }

@@ -42,10 +42,8 @@ export class TestCluster {
 
   /** Ends a node as SIGTERM does. */
   async end(index: number): Promise<void> {
-    const node = this.nodes[index]!;
-    this.https.get(node)?.close();
-    await node.close();
-    this.nodes.splice(index, 1);
+    const [node] = this.nodes.splice(index, 1);
+    await node!.close();
   }
 
   async close(): Promise<void> {
