@@ -3,6 +3,10 @@ import { escapeAttribute } from './escape.js';
 /** As many as an integer has bits to name them. */
 export const MAX_BINDINGS = 31;
 
+/** More are not remembered. */
+const MAX_KNOWN = 64;
+const known = new Map<string, Scope>();
+
 /**
  * The namespace declarations around a top-level element: those of a stream header or of a
  * `<body/>`. What an element inherits from here is spliced into its start tag, so that it stands
@@ -17,6 +21,17 @@ export class Scope {
   constructor(private readonly bindings: readonly (readonly [prefix: string, uri: string])[]) {
     if (bindings.length > MAX_BINDINGS) throw new RangeError(`a scope has at most ${MAX_BINDINGS} bindings`);
     this.defaultIndex = this.indexOf('');
+  }
+
+  /** As the constructor; streams of one server, whose headers are all alike, share one. */
+  static shared(bindings: readonly (readonly [prefix: string, uri: string])[]): Scope {
+    const key = JSON.stringify(bindings);
+    let scope = known.get(key);
+    if (!scope) {
+      scope = new Scope(bindings);
+      if (known.size < MAX_KNOWN) known.set(key, scope);
+    }
+    return scope;
   }
 
   get size(): number {

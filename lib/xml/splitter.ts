@@ -284,7 +284,7 @@ export class StreamSplitter {
     const { scanner } = this;
     const whole = this.take(chunk, start, end);
     scanner.tag(whole, 0, whole.length);
-    this.scope = new Scope(scanner.declarationsOf());
+    this.scope = Scope.shared(scanner.declarationsOf());
     const root = whole.subarray(1, scanner.nameEnd);
     this.root = root.equals(STREAM) ? STREAM : Buffer.from(root);
     this.state = State.Between;
