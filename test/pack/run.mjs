@@ -4,6 +4,7 @@
  */
 import { execFile, spawn } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
@@ -16,7 +17,7 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = join(HERE, '..', '..');
 const PATIENCE = 30_000;
 
-const NEST_PACKAGES = ['common', 'core', 'platform-express', 'platform-ws', 'websockets'];
+const NEST_PACKAGES = ['common', 'core', 'platform-express', 'platform-ws', 'testing', 'websockets'];
 const BESIDE_NEST = ['reflect-metadata@^0.2', 'rxjs@^7'];
 /** What a tarball may hold. */
 const PUBLISHED = /^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/.+\.(?:js|js\.map|d\.ts))$/;
@@ -90,11 +91,12 @@ async function tryApp(directory, main) {
     if (!open.startsWith('<open ')) throw new Error(`${main} answered <open/> with ${open}`);
     const body = await within(createSession(`${url}/http-bind`), `${main} over BOSH`);
     if (!/^<body .*\bsid=/s.test(body)) throw new Error(`${main} answered <body/> with ${body}`);
+    if (/warn|error/i.test(output)) throw new Error(`${main} started with complaints`);
+    await examine(directory, url);
     child.kill('SIGTERM');
     const { code, signal } = await within(exit, `the end of ${main}`);
     // Nest 11 ends itself with the signal that it got, Nest 12 may exit instead.
     if (code !== 0 && signal !== 'SIGTERM') throw new Error(`${main} ended with ${code ?? signal}`);
-    if (/warn|error/i.test(output)) throw new Error(`${main} started with complaints`);
   } catch (error) {
     process.stderr.write(output);
     throw error;
@@ -124,26 +126,81 @@ async function createSession(url) {
   return await response.text();
 }
 
-/** Compiles a consumer against the published types, the way that apps do, and the declarations themselves strictly. */
+/** Looks at the app with the command of the package. */
+async function examine(directory, url) {
+  const { stdout } = await run(join(directory, 'node_modules', '.bin', 'nestjs-xmpp'), ['doctor', url], { cwd: directory });
+  if (!/ 0 warnings, 0 problems$/m.test(stdout)) throw new Error(`the doctor is not content:\n${stdout}`);
+}
+
+/** A script that uses the testing kit over both transports. */
+async function tryTestingKit(directory, main) {
+  await cp(join(HERE, 'apps', main), join(directory, main));
+  const { stdout } = await within(run(process.execPath, [main], { cwd: directory }), main);
+  if (!/id='websocket'.*\n.*id='bosh'/.test(stdout)) throw new Error(`${main} said ${stdout}`);
+}
+
+/** How apps let TypeScript find types. Under node16, CommonJS code cannot import ESM (TS1479): that is nodenext's. */
+const RESOLUTIONS = {
+  module: [
+    { module: 'nodenext', moduleResolution: 'nodenext' },
+    { module: 'node16', moduleResolution: 'node16' },
+    { module: 'esnext', moduleResolution: 'bundler' },
+  ],
+  commonjs: [
+    { module: 'nodenext', moduleResolution: 'nodenext' },
+    { module: 'preserve', moduleResolution: 'bundler' },
+    { module: 'commonjs', moduleResolution: 'node10', ignoreDeprecations: '6.0' },
+  ],
+};
+
+/** Compiles consumers against the published types, in each way that apps do, and the declarations themselves strictly. */
 async function compile(directory, type) {
-  await cp(join(HERE, 'apps', 'consumer.ts'), join(directory, 'consumer.ts'));
-  const compilerOptions = {
-    target: 'es2023',
-    module: 'nodenext',
-    moduleResolution: 'nodenext',
-    strict: true,
-    experimentalDecorators: true,
-    emitDecoratorMetadata: true,
-    skipLibCheck: false,
-    types: ['node'],
-    noEmit: true,
-  };
-  await writeFile(join(directory, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }));
+  const files = ['consumer.ts', 'consumer-testing.ts'];
+  for (const file of files) await cp(join(HERE, 'apps', file), join(directory, file));
   const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  for (const resolution of RESOLUTIONS[type]) {
+    const compilerOptions = {
+      target: 'es2023',
+      ...resolution,
+      strict: true,
+      experimentalDecorators: true,
+      emitDecoratorMetadata: true,
+      skipLibCheck: false,
+      types: ['node'],
+      noEmit: true,
+    };
+    await writeFile(join(directory, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
+    try {
+      await run(process.execPath, [tsc, '-p', directory]);
+    } catch (error) {
+      const how = `${type} code with moduleResolution ${resolution.moduleResolution}`;
+      throw new Error(`the published types do not compile in ${how}:\n${error.stdout}`, { cause: error });
+    }
+  }
+  return RESOLUTIONS[type].map(({ moduleResolution }) => moduleResolution).join(', ');
+}
+
+/** A jest that compiles to CommonJS, set up as the README says. It is this repository's: the app brings nothing but its configuration. */
+async function tryJest(directory) {
+  await cp(join(HERE, 'apps', 'jest-host.ts'), join(directory, 'host.spec.ts'));
+  const { resolve } = createRequire(join(ROOT, 'package.json'));
+  const swc = {
+    jsc: { parser: { syntax: 'typescript', decorators: true }, transform: { legacyDecorator: true, decoratorMetadata: true }, target: 'es2022' },
+    module: { type: 'commonjs' },
+  };
+  const config = {
+    rootDir: directory,
+    testEnvironment: 'node',
+    testRegex: 'host\\.spec\\.ts$',
+    transform: { '^.+\\.[jt]s$': [resolve('@swc/jest'), swc] },
+    transformIgnorePatterns: ['/node_modules/(?!nestjs-xmpp/)'],
+  };
+  await writeFile(join(directory, 'jest.config.json'), JSON.stringify(config));
+  const jest = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js');
   try {
-    await run(process.execPath, [tsc, '-p', directory]);
+    await run(process.execPath, [jest, '--config', 'jest.config.json'], { cwd: directory });
   } catch (error) {
-    throw new Error(`the published types do not compile in ${type} code:\n${error.stdout}`, { cause: error });
+    throw new Error(`jest in CommonJS:\n${error.stderr}`, { cause: error });
   }
 }
 
@@ -156,15 +213,20 @@ try {
   const nest12 = await install(esm, tarball, { type: 'module', nest: 12, extra: types });
   await tryApp(esm, 'esm.mjs');
   say(`an ESM app on Nest ${nest12} serves WebSocket and BOSH`);
-  await compile(esm, 'ESM');
-  say(`its types compile there`);
+  say('the command of the package finds nothing wrong with it');
+  await tryTestingKit(esm, 'testing.mjs');
+  say('the testing kit works there');
+  say(`types compile in ESM with ${await compile(esm, 'module')}`);
 
   const cjs = join(directory, 'cjs');
   const nest11 = await install(cjs, tarball, { type: 'commonjs', nest: 11, extra: types });
   await tryApp(cjs, 'cjs.cjs');
   say(`a CommonJS app on Nest ${nest11} serves WebSocket and BOSH`);
-  await compile(cjs, 'CommonJS');
-  say(`its types compile there`);
+  await tryTestingKit(cjs, 'testing.cjs');
+  say('the testing kit works there');
+  await tryJest(cjs);
+  say('so it does in a jest that compiles to CommonJS');
+  say(`types compile in CommonJS with ${await compile(cjs, 'commonjs')}`);
 } catch (error) {
   process.stderr.write(`pack: ${error.message}\n`);
   process.exitCode = 1;
