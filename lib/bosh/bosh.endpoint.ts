@@ -15,7 +15,7 @@ import { conditionOf, statusOf, terminationOf, type BoshCondition } from './cond
 import { XML_TYPE, type Exchange } from './exchange.js';
 import { ALLOWED, HttpAnswers } from './http-answers.js';
 import { ForwardedExchange } from './forwarded-exchange.js';
-import { Forwarding, readRequest, writeRequest } from './forwarding.js';
+import { Forwarding, readRequest, writeRequest, type ForwardedRequest } from './forwarding.js';
 import { HttpExchange } from './http-exchange.js';
 import { mayContinue } from './origination.js';
 
@@ -129,7 +129,10 @@ export class BoshEndpoint {
     if (this.cluster.enabled) {
       // Whose it is its start says; the rest is for that node to judge.
       const node = this.cluster.nodeOf(sidOf(source, this.scanner));
-      if (node !== undefined && node !== this.cluster.id) return this.forward(node, exchange, fault ? source.subarray(0, START_BYTES) : source, fault);
+      if (node !== undefined && node !== this.cluster.id) {
+        const part = fault ? source.subarray(0, START_BYTES) : source;
+        return this.forward(node, exchange, part, { fault }, (end) => this.onNobody(exchange, end));
+      }
     }
     this.accept(exchange, source, fault);
   }
@@ -162,7 +165,13 @@ export class BoshEndpoint {
   /** A session that is to be shared may be on another node. */
   private locate(exchange: HttpExchange, body: RequestBody, source: Buffer, digest: string): void {
     this.bosh.locate(exchange, body, (node, claimed) => {
-      if (node !== undefined && node !== this.cluster.id) return this.forward(node, exchange, source, undefined, true);
+      if (node !== undefined) {
+        // The app may be asked about the client there. The key of a dead node is anybody's.
+        return this.forward(node, exchange, source, forwardable(exchange.request), (end) => {
+          if (end === 'dead') this.locate(exchange, body, source, digest);
+          else this.onNobody(exchange, end);
+        });
+      }
       try {
         this.bosh.create(exchange, body, digest, claimed);
       } catch (error) {
@@ -172,17 +181,17 @@ export class BoshEndpoint {
   }
 
   /** Hands a request to the node that has its session, or the one that it wants to share. */
-  private forward(node: string, exchange: HttpExchange, source: Buffer, fault?: BodyFault, creates = false): void {
+  private forward(
+    node: string,
+    exchange: HttpExchange,
+    source: Buffer,
+    about: Partial<ForwardedRequest>,
+    onFailed: (end: ChannelEnd) => void,
+  ): void {
     const { peer, certificate } = exchange;
-    // The app may be asked about a client that wants a session.
-    const data = writeRequest({ peer, certificate, fault, ...(creates && forwardable(exchange.request)) }, source);
-    const forwarding = new Forwarding(
-      exchange,
-      (_exchange, end) => this.onNobody(exchange, end),
-      (over) => this.forwardings.delete(over),
-    );
+    const forwarding = new Forwarding(exchange, onFailed, (over) => this.forwardings.delete(over));
     this.forwardings.add(forwarding);
-    forwarding.start(this.cluster.begin(node, SERVICE, data, forwarding));
+    forwarding.start(this.cluster.begin(node, SERVICE, writeRequest({ peer, certificate, ...about }, source), forwarding));
     if (this.draining) forwarding.release();
   }
 

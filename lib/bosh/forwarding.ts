@@ -68,7 +68,7 @@ export class Forwarding implements ExchangeOwner, ChannelHandler {
   constructor(
     private readonly exchange: Exchange,
     /** There will be no answer. */
-    private readonly onFailed: (exchange: Exchange, end: ChannelEnd) => void,
+    private readonly onFailed: (end: ChannelEnd) => void,
     private readonly onOver: (forwarding: Forwarding) => void,
   ) {}
 
@@ -85,7 +85,7 @@ export class Forwarding implements ExchangeOwner, ChannelHandler {
 
   /** The same, and it was not. */
   abandon(): void {
-    if (!this.exchange.answered) this.onFailed(this.exchange, 'unreachable');
+    if (!this.exchange.answered) this.onFailed('unreachable');
   }
 
   onMessage(kind: number, data: Buffer): void {
@@ -98,7 +98,7 @@ export class Forwarding implements ExchangeOwner, ChannelHandler {
   onEnd(end: ChannelEnd): void {
     this.channel = undefined;
     this.onOver(this);
-    if (!this.exchange.answered) this.onFailed(this.exchange, end);
+    if (!this.exchange.answered) this.onFailed(end);
   }
 
   closed(_exchange: Exchange, flushed: boolean): void {

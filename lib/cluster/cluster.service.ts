@@ -63,6 +63,8 @@ export class Cluster implements OnModuleInit {
   /** Milliseconds after which a silent node counts as dead. */
   private readonly lifetime: number;
   private nodes: readonly ClusterNode[] = [];
+  /** Nodes that are gone, though their time is not over: until when they are not believed to live, on the clock's scale. */
+  private readonly dead = new Map<string, number>();
   private name: string;
   /** Whether the bus can be used. */
   private up = false;
@@ -102,7 +104,7 @@ export class Cluster implements OnModuleInit {
         if (!serve) throw new Error(`no service ${service}`);
         return serve(data, channel, node);
       },
-      onOver: (link) => this.onOver(link),
+      onOver: (link, end) => this.onOver(link, end),
       onError: (error) => this.onError(error),
     };
   }
@@ -176,8 +178,8 @@ export class Cluster implements OnModuleInit {
 
   /** All nodes that live, this one too. */
   async members(): Promise<readonly ClusterNode[]> {
-    if (!this.enabled || this.clock.now() - this.heardAt < FRESH) return this.nodes;
-    return await this.beat().catch(() => this.nodes);
+    if (this.enabled && this.clock.now() - this.heardAt >= FRESH) await this.beat().catch(() => {});
+    return this.nodes;
   }
 
   /** Resolves when the other nodes have had time to come back, and to claim what is theirs, after the bus was gone. */
@@ -339,7 +341,11 @@ export class Cluster implements OnModuleInit {
     if (this.up) this.bus!.publish(to, frame).catch(() => {});
   }
 
-  private onOver(link: Link): void {
+  private onOver(link: Link, end: ChannelEnd): void {
+    if (end === 'dead' && this.isMember(link.node)) {
+      this.dead.set(link.node, this.clock.now() + this.lifetime);
+      this.nodes = this.nodes.filter(({ id }) => id !== link.node);
+    }
     const links = link.isOpener ? this.opened : this.accepted;
     if (links.get(link.node) === link) links.delete(link.node);
   }
@@ -360,9 +366,8 @@ export class Cluster implements OnModuleInit {
   private async beatOnce(): Promise<readonly ClusterNode[]> {
     if (this.leaving || this.stopped) return this.nodes;
     try {
-      const nodes = await this.bus!.beat(this.name, this.lifetime);
-      this.onAlive(nodes);
-      return nodes;
+      this.onAlive(await this.bus!.beat(this.name, this.lifetime));
+      return this.nodes;
     } catch (error) {
       if (this.clock.now() - this.heardAt > this.lifetime / 2) this.onDown('it does not answer');
       throw error;
@@ -372,8 +377,9 @@ export class Cluster implements OnModuleInit {
   }
 
   private onAlive(nodes: readonly ClusterNode[]): void {
-    this.nodes = nodes;
     this.heardAt = this.clock.now();
+    for (const [id, until] of this.dead) if (until <= this.heardAt) this.dead.delete(id);
+    this.nodes = nodes.filter(({ id }) => !this.dead.has(id));
     this.checkName();
     if (this.up) return;
     const first = this.started !== undefined;

@@ -20,7 +20,7 @@ export interface LinkContext {
   isSettled(): boolean;
   /** The other side begins a conversation. */
   accept(service: string, data: Buffer, channel: Channel, node: string): ChannelHandler;
-  onOver(link: Link): void;
+  onOver(link: Link, end: ChannelEnd): void;
   /** A fault of ours. */
   onError(error: unknown): void;
 }
@@ -260,7 +260,7 @@ export class Link implements ChannelLink {
     this.over = true;
     this.look.stop();
     this.ackTimeout.stop();
-    this.context.onOver(this);
+    this.context.onOver(this, end);
     for (const channel of this.channels.values()) this.guarded(() => channel.lost(end));
     this.channels.clear();
   }

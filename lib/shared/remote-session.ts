@@ -32,6 +32,7 @@ export class RemoteSession implements ClientSession, ChannelHandler {
   private readonly channel: Channel;
   private readonly sent: Outstanding;
   private readonly receipts: Receipts;
+  private readonly attachOnly: boolean;
   private opened = false;
   private over = false;
 
@@ -44,6 +45,7 @@ export class RemoteSession implements ClientSession, ChannelHandler {
     /** Bytes on their way. */
     maxOutstanding: number,
   ) {
+    this.attachOnly = request.attachOnly;
     this.sent = new Outstanding(maxOutstanding, () => this.client.onDrain());
     this.channel = cluster.begin(node, ATTACH_SERVICE, writeNote(request), this);
     this.receipts = new Receipts((count) => this.channel.send(AttachmentKind.Taken, writeCount(count)));
@@ -100,8 +102,8 @@ export class RemoteSession implements ClientSession, ChannelHandler {
 
   onEnd(end: ChannelEnd): void {
     if (this.over) return;
-    // One that never opened was a key that nobody has any more.
-    this.finish(end === 'dead' && !this.opened ? NOT_FOUND : NODE_DEAD);
+    // Who comes again is told what has become of the key.
+    this.finish(end === 'dead' && !this.opened && this.attachOnly ? NOT_FOUND : NODE_DEAD);
   }
 
   private onOpen({ header, opening, jid, upstreamSecure }: OpenNote): void {
