@@ -9,8 +9,8 @@ import { logIn, type Seat, tellStory } from './story.js';
 
 export const seat = (driver: Driver, transport: Transport): Seat => ({ driver, transport });
 
-const describeSeat = ({ driver, transport }: Seat): string => `${driver.name} in ${driver.host} over ${describeTransport(transport)}`;
-const named = <S extends Seat>(seats: readonly S[]) => seats.map((each) => [describeSeat(each), each] as const);
+export const describeSeat = ({ driver, transport }: Seat): string => `${driver.name} in ${driver.host} over ${describeTransport(transport)}`;
+export const named = <S extends Seat>(seats: readonly S[]) => seats.map((each) => [describeSeat(each), each] as const);
 
 /** One client for each transport, where the matter is the server's side. */
 export const PROBES = named([seat(stanza, 'websocket'), seat(stanza, 'bosh')]);
