@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import {
   Inject,
   Logger,
@@ -6,9 +7,11 @@ import {
   type BeforeApplicationShutdown,
   type DynamicModule,
   type NestModule,
+  type OnApplicationBootstrap,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import { ApplicationConfig, DiscoveryModule } from '@nestjs/core';
+import { ApplicationConfig, DiscoveryModule, HttpAdapterHost } from '@nestjs/core';
+import { Handshakes, Unfinished } from './http/index.js';
 import { BoshController, BoshEndpoint } from './bosh/index.js';
 import { Clock, SystemClock } from './clock.js';
 import { Cluster } from './cluster/index.js';
@@ -69,6 +72,11 @@ const CLIENT_GRACE = 1500;
       },
       inject: [XMPP_OPTIONS, Clock],
     },
+    {
+      provide: Unfinished,
+      useFactory: ({ limits }: ResolvedOptions) => new Unfinished(limits.maxUnfinishedBytes),
+      inject: [XMPP_OPTIONS],
+    },
     { provide: STANDARD_ADAPTER, useFactory: loadStandardAdapter },
     Cluster,
     Upstreams,
@@ -93,7 +101,7 @@ const CLIENT_GRACE = 1500;
 })
 export class XmppModule
   extends ConfigurableModuleClass
-  implements NestModule, BeforeApplicationShutdown, OnApplicationShutdown
+  implements NestModule, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
 {
   constructor(
     private readonly config: ApplicationConfig,
@@ -103,6 +111,8 @@ export class XmppModule
     private readonly bosh: BoshEndpoint,
     private readonly clock: Clock,
     private readonly cluster: Cluster,
+    private readonly host: HttpAdapterHost,
+    private readonly events: XmppEvents,
   ) {
     super();
   }
@@ -131,6 +141,16 @@ export class XmppModule
     const { bosh, websocket } = this.options;
     const paths = ['.well-known/host-meta', '.well-known/host-meta.json', bosh.path.slice(1), websocket.path.slice(1)];
     this.config.setGlobalPrefixOptions({ ...options, exclude: [...(options.exclude ?? []), ...paths.map(exempt)] });
+  }
+
+  /** Now that whoever takes requests before the router does so, and the app does not yet listen. */
+  onApplicationBootstrap(): void {
+    const server = this.host.httpAdapter?.getHttpServer() as Server | undefined;
+    const { handshakeTimeout } = this.options.limits;
+    if (!server || handshakeTimeout === 0) return;
+    new Handshakes(server, this.clock, handshakeTimeout * 1000, (address) =>
+      this.events.emit('limit.hit', { limit: 'limits.handshakeTimeout', address }),
+    );
   }
 
   /** Tells every client, while sockets still live: Nest cuts them afterwards. */

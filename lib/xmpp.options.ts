@@ -74,8 +74,10 @@ export interface BoshOptions {
   polling: number;
   /** Longest pause granted, seconds. */
   maxpause: number;
-  /** Bytes; a larger body is answered with 413 and `policy-violation`. */
+  /** Bytes, also when it is inflated; a larger body is answered with 413 and `policy-violation`. */
   maxBodyBytes: number;
+  /** Seconds for a body to come whole; else it is answered with 408. */
+  bodyTimeout: number;
   /** What empty requests that come too fast lead to (XEP-0124, section 11): `tolerant` slows the client down first, `strict` is the letter of the rule. */
   overactivity: 'tolerant' | 'strict';
 }
@@ -99,17 +101,33 @@ export interface SharedOptions {
   attemptsPerMinute: number;
 }
 
+/** Of clients, but for `maxUpstreamStanzaBytes`. An address is an IPv4 address, or the first 64 bits of an IPv6 one. */
 export interface LimitOptions {
   maxSessions: number;
   maxSessionsPerAddress: number;
+  /** Levels of elements in one stanza. */
   maxDepth: number;
+  /** Of one element, namespace declarations included. */
+  maxAttributes: number;
+  /** Bytes of the name of an element or an attribute, with its prefix. */
+  maxNameBytes: number;
+  /** Bytes of an attribute's value. */
+  maxValueBytes: number;
+  /** Bytes of one element from the server; a larger one ends its session. */
+  maxUpstreamStanzaBytes: number;
+  /** New sessions of one address; as many at once, then evenly. */
   sessionsPerMinute: number;
-  /** Of one client; more are read later. 0: no limit. */
+  /** Of one client; what comes faster is read later, and what would take a minute and more to read ends the session. 0: no limit. */
   stanzasPerSecond: number;
   bytesPerSecond: number;
+  /** Seconds from a new connection to the first whole request on it, TLS included. 0: those of the host's server. */
+  handshakeTimeout: number;
   /** Seconds. */
   authTimeout: number;
+  /** Undelivered bytes that are kept for one client before its server is read no further. */
   maxBufferedBytes: number;
+  /** Bytes of frames before login, and of bodies, that have not come whole yet, of all clients; beyond, the slowest is given up. */
+  maxUnfinishedBytes: number;
 }
 
 export interface LogOptions {
@@ -214,6 +232,7 @@ const RULES = {
   'bosh.polling': integer(5, 0, 300, 'seconds'),
   'bosh.maxpause': integer(120, 0, 3600, 'seconds'),
   'bosh.maxBodyBytes': integer(262_144, 256, 67_108_864, 'bytes'),
+  'bosh.bodyTimeout': number(30, 1, 600, 'seconds'),
   'bosh.overactivity': oneOf('tolerant', ['tolerant', 'strict']),
   'shared.enabled': boolean(true),
   'shared.minKeyLength': integer(16, 1, 256, 'characters'),
@@ -226,11 +245,17 @@ const RULES = {
   'limits.maxSessions': integer(10_000, 1, 10_000_000, 'sessions'),
   'limits.maxSessionsPerAddress': integer(100, 1, 10_000_000, 'sessions'),
   'limits.maxDepth': integer(64, 2, 1000, 'levels'),
+  'limits.maxAttributes': integer(100, 16, 1000, 'attributes'),
+  'limits.maxNameBytes': integer(256, 64, 1024, 'bytes'),
+  'limits.maxValueBytes': integer(65_536, 1024, 67_108_864, 'bytes'),
+  'limits.maxUpstreamStanzaBytes': integer(4_194_304, 10_000, 268_435_456, 'bytes'),
   'limits.sessionsPerMinute': integer(600, 1, 1_000_000, 'sessions'),
   'limits.stanzasPerSecond': integer(0, 0, 1_000_000, 'stanzas; 0: no limit'),
   'limits.bytesPerSecond': integer(0, 0, 10_000_000_000, 'bytes; 0: no limit'),
+  'limits.handshakeTimeout': number(20, 0, 300, 'seconds; 0: of the server'),
   'limits.authTimeout': number(60, 1, 3600, 'seconds'),
   'limits.maxBufferedBytes': integer(1_048_576, 1024, 1_073_741_824, 'bytes'),
+  'limits.maxUnfinishedBytes': integer(67_108_864, 65_536, 68_719_476_736, 'bytes'),
   'webLogin.offer': oneOf('only', ['only', 'beside']),
   'webLogin.anonymous': boolean(false),
   'hooks.timeout': number(10, 0.1, 300, 'seconds'),

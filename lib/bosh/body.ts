@@ -13,6 +13,8 @@ export class BodyError extends Error {
     readonly sid?: string,
     /** It would have made a session for a client that knows no conditions: it has no `ver`. */
     readonly legacy = false,
+    /** The option whose limit it crosses. */
+    readonly limit?: string,
   ) {
     super(message);
   }
@@ -75,7 +77,8 @@ export function readBody(source: Buffer, scanner: Scanner): RequestBody {
     };
   } catch (error) {
     if (!(error instanceof XmlError)) throw error;
-    throw new BodyError(conditionOfXml(error.condition), error.message, sidOf(source, scanner));
+    const { condition, message, limit } = error;
+    throw new BodyError(conditionOfXml(condition), message, sidOf(source, scanner), false, limit && `limits.${limit}`);
   }
 }
 

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Clock, Timeout } from '../clock.js';
 import { Cluster, type ChannelEnd } from '../cluster/index.js';
-import { forwardable, Origins } from '../http/index.js';
+import { forwardable, Origins, Unfinished } from '../http/index.js';
 import { SessionRefused, SessionRegistry, type Place, type Session } from '../session/index.js';
 import { Sharing } from '../shared/index.js';
 import { DEFAULT_LIMITS, Scanner, type Stanza } from '../xml/index.js';
@@ -31,10 +31,18 @@ const PAGE = Buffer.from(
     'endpoint (XEP-0124, XEP-0206): chat clients connect here.</p></body></html>\n',
 );
 const NOT_ALLOWED = Buffer.from('Method not allowed\n');
+/** Limits that a body has crossed that did not come whole. */
+const LIMITS: Partial<Record<BodyFault, string>> = {
+  'too-large': 'bosh.maxBodyBytes',
+  'timeout': 'bosh.bodyTimeout',
+  'crowded': 'limits.maxUnfinishedBytes',
+};
 const FAULTS: Record<BodyFault, { readonly status: number; readonly condition: BoshCondition }> = {
   'too-large': { status: 413, condition: 'policy-violation' },
   'malformed': { status: 200, condition: 'bad-request' },
   'timeout': { status: 408, condition: 'bad-request' },
+  // To be tried again.
+  'crowded': { status: 503, condition: 'undefined-condition' },
 };
 
 /** The BOSH endpoint as HTTP sees it: methods, origins, bodies, and which session a request belongs to. */
@@ -56,12 +64,14 @@ export class BoshEndpoint {
     private readonly sessions: SessionRegistry,
     sharing: Sharing,
     private readonly cluster: Cluster,
+    unfinished: Unfinished,
   ) {
     this.bosh = new BoshSessions(sessions, sharing, options, clock, cluster);
     this.origins = new Origins(options.origins, options.exposeHeaders);
     this.answers = new HttpAnswers(this.origins, options.origins.includes('*'), () => sessions.isDraining);
-    this.bodies = new BodyReader(clock, options.bosh.maxBodyBytes);
-    this.scanner = new Scanner({ ...DEFAULT_LIMITS, maxDepth: options.limits.maxDepth });
+    const { maxBodyBytes, bodyTimeout } = options.bosh;
+    this.bodies = new BodyReader(clock, { maxBytes: maxBodyBytes, timeout: bodyTimeout * 1000 }, unfinished);
+    this.scanner = new Scanner({ ...DEFAULT_LIMITS, ...options.limits });
     cluster.serve(SERVICE, (data, channel) => {
       const [request, source] = readRequest(data);
       const exchange = new ForwardedExchange(request, channel, this.answers, clock.now());
@@ -204,15 +214,14 @@ export class BoshEndpoint {
   /** A body that did not come whole. Its session is over: the client will not send it in another way. */
   private onFault(exchange: Exchange, source: Buffer, fault: BodyFault): void {
     const { status, condition } = FAULTS[fault];
-    if (fault === 'too-large') {
-      this.sessions.events.emit('limit.hit', { limit: 'bosh.maxBodyBytes', address: exchange.peer.address });
-    }
-    this.refuse(exchange, condition, status);
-    if (fault !== 'timeout') this.spoil(exchange, sidOf(source, this.scanner), condition);
+    this.noteLimit(LIMITS[fault], exchange);
+    this.refuse(exchange, condition, status, fault === 'crowded' ? { 'Retry-After': String(RETRY_AFTER) } : undefined);
+    if (fault === 'too-large' || fault === 'malformed') this.spoil(exchange, sidOf(source, this.scanner), condition);
   }
 
   private onError(exchange: Exchange, error: unknown): void {
     if (error instanceof BodyError) {
+      this.noteLimit(error.limit, exchange);
       if (!this.spoil(exchange, error.sid, error.condition)) {
         this.refuse(exchange, error.condition, statusOf(error.condition, error.legacy));
       }
@@ -226,6 +235,10 @@ export class BoshEndpoint {
       this.logger.error('request failed', error instanceof Error ? error.stack : String(error));
       this.refuse(exchange, 'internal-server-error', 200);
     }
+  }
+
+  private noteLimit(limit: string | undefined, { peer }: Exchange): void {
+    if (limit !== undefined) this.sessions.events.emit('limit.hit', { limit, address: peer.address });
   }
 
   /** @returns whether there is a session that a faulty request belongs to; it is over now */

@@ -1,5 +1,5 @@
 import { Timeout, type Clock } from '../clock.js';
-import { SessionRefused, type Client, type ClientSession, type Place, type SessionEnd, type SharedOpening } from '../session/index.js';
+import { languageOf, mayBeAddress, SessionRefused, type Client, type ClientSession, type Place, type SessionEnd, type SharedOpening } from '../session/index.js';
 import { sharedResult, type Sharing } from '../shared/index.js';
 import type { StreamHeader } from '../upstream/upstream.js';
 import { NS, type Stanza } from '../xml/index.js';
@@ -95,7 +95,7 @@ export class BoshClient implements Client, ExchangeOwner {
     const { clock, options } = context;
     const { bosh, limits } = options;
     this.window = new RidWindow(granted.rid, granted.requests);
-    this.outbox = new Outbox(new StoredResponses(granted.requests, granted.acks), limits.maxBufferedBytes, () => {
+    this.outbox = new Outbox(new StoredResponses(granted.requests, granted.acks, limits.maxBufferedBytes), limits.maxBufferedBytes, () => {
       if (this.state !== 'over') this.session.drained();
     });
     this.order = new AnswerOrder(granted.requests, clock, () => (this.farewell ? this.farewell() : this.schedule()));
@@ -305,9 +305,10 @@ export class BoshClient implements Client, ExchangeOwner {
     if (to !== undefined && to !== this.granted.to && !this.context.isDomain(to, this.session.domain)) {
       return this.violate(exchange, 'improper-addressing', 'restart with another domain');
     }
+    if (!mayBeAddress(attributes.get('from'))) return this.violate(exchange, 'bad-request', 'from is no address');
     this.session.restart({
       from: attributes.get('from'),
-      lang: attributes.get('xml:lang'),
+      lang: languageOf(attributes.get('xml:lang')),
       version: version ?? '1.0',
     });
   }

@@ -1,3 +1,4 @@
+import { languageOf, mayBeAddress } from '../session/index.js';
 import type { StreamHeader } from '../upstream/upstream.js';
 import type { BoshOptions } from '../xmpp.options.js';
 import { attribute, faulty, integer, type RequestBody } from './body.js';
@@ -44,6 +45,7 @@ export function grant(body: RequestBody, options: BoshOptions): Grant {
   const contentType = attributes.get('content') ?? XML_TYPE;
   // It goes into a header.
   if (contentType.length > 200 || !MEDIA_TYPE.test(contentType)) throw faulty(attributes, 'content is no media type');
+  if (!mayBeAddress(attributes.get('from'))) throw faulty(attributes, 'from is no address');
   if (newKey !== undefined && !KeySequence.isKey(newKey)) throw faulty(attributes, 'newkey is no SHA-1');
   if (rid === Number.MAX_SAFE_INTEGER) throw faulty(attributes, 'rid leaves no room for another');
   const wait = Math.min(integer(attributes, 'wait') ?? options.wait, options.wait);
@@ -54,7 +56,7 @@ export function grant(body: RequestBody, options: BoshOptions): Grant {
     to: attributes.get('to'),
     header: {
       from: attributes.get('from'),
-      lang: attributes.get('xml:lang'),
+      lang: languageOf(attributes.get('xml:lang')),
       version: body.version ?? '1.0',
     },
     wait,

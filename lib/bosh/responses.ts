@@ -27,12 +27,21 @@ export class StoredResponses {
   constructor(
     private readonly count: number,
     private readonly acknowledged: boolean,
+    /** Bytes beyond which no more than `count` are kept, acknowledged or not. */
+    private readonly maxBytes = Infinity,
   ) {}
 
   add(entry: StoredResponse): void {
-    this.entries.push(entry);
-    const most = this.acknowledged ? Math.max(this.count, MAX_UNACKNOWLEDGED) : this.count;
-    if (this.entries.length > most) this.entries.shift();
+    const { entries } = this;
+    entries.push(entry);
+    if (!this.acknowledged) {
+      if (entries.length > this.count) entries.shift();
+      return;
+    }
+    const most = Math.max(this.count, MAX_UNACKNOWLEDGED);
+    let bytes = 0;
+    for (const { body } of entries) bytes += body.length;
+    while (entries.length > most || (entries.length > this.count && bytes > this.maxBytes)) bytes -= entries.shift()!.body.length;
   }
 
   get(rid: number): StoredResponse | undefined {

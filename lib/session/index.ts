@@ -27,7 +27,9 @@ export {
 } from './interceptors.js';
 export type { LoginStream, SessionLogin, StartLogin } from './login.js';
 export type { Lane } from './lane.js';
+export { languageOf, mayBeAddress } from './header.js';
 export { Admission, Place, SessionRefused, type AdmissionLimits } from './limits.js';
+export { networkOf } from './network.js';
 export {
   PrebindError,
   type Prebinder,

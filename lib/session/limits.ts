@@ -1,11 +1,13 @@
 import type { Clock } from '../clock.js';
 import type { StreamCondition } from './end.js';
+import { networkOf } from './network.js';
 
 export interface AdmissionLimits {
   /** Sessions in this process. */
   readonly maxSessions: number;
+  /** See {@link networkOf} for what an address is. */
   readonly maxSessionsPerAddress: number;
-  /** New sessions a minute from one address. */
+  /** New sessions a minute from one address: so many at once, after which they come evenly. */
   readonly sessionsPerMinute: number;
 }
 
@@ -35,12 +37,12 @@ export class Place {
   private held = true;
 
   constructor(
-    readonly address: string,
+    private readonly network: string,
     private readonly admission: Admission,
   ) {}
 
   release(): void {
-    if (this.held) this.admission.leave(this.address);
+    if (this.held) this.admission.leave(this.network);
     this.held = false;
   }
 }
@@ -78,10 +80,11 @@ export class Admission {
       throw new SessionRefused('resource-constraint', 'too many sessions', 503, 10);
     }
     const now = this.clock.now();
-    let visitor = this.visitors.get(address);
+    const network = networkOf(address);
+    let visitor = this.visitors.get(network);
     if (!visitor) {
       this.sweep(now);
-      this.visitors.set(address, (visitor = { sessions: 0, tokens: limits.sessionsPerMinute, at: now }));
+      this.visitors.set(network, (visitor = { sessions: 0, tokens: limits.sessionsPerMinute, at: now }));
     }
     if (visitor.sessions >= limits.maxSessionsPerAddress) {
       this.onLimit('maxSessionsPerAddress', address);
@@ -95,13 +98,13 @@ export class Admission {
     visitor.tokens--;
     visitor.sessions++;
     this.total++;
-    return new Place(address, this);
+    return new Place(network, this);
   }
 
   /** @internal */
-  leave(address: string): void {
+  leave(network: string): void {
     this.total--;
-    this.visitors.get(address)!.sessions--;
+    this.visitors.get(network)!.sessions--;
   }
 
   private refill(visitor: Visitor, now: number): void {

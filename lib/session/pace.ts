@@ -9,15 +9,20 @@ export interface PaceLimits {
 
 /** Seconds' worth that may come at once. */
 const BURST = 2;
+/** Seconds beyond which nobody is slowed down any more: what came at once would take longer to be let through. */
+const MOST_REST = 60;
 
 /**
  * Holds a client to so many stanzas and bytes a second (RFC 6120, section 13.12): one that sends
- * more is read no further until it is back within them. It is slowed, nothing of it is lost.
+ * more is read no further until it is back within them. It is slowed, nothing of it is lost. Only a
+ * client that sends at once what would keep it waiting for a minute is to be ended ({@link exhausted}).
  */
 export class Pace {
   private stanzas: number;
   private bytes: number;
   private at: number;
+  /** Seconds until what came is let through. */
+  private owed = 0;
   private readonly rest: Timeout;
 
   /** @returns undefined where there is no limit, which costs nothing */
@@ -41,6 +46,11 @@ export class Pace {
     return this.rest.running;
   }
 
+  /** Whether it sent more at once than slowing it down can make good. */
+  get exhausted(): boolean {
+    return this.owed > MOST_REST;
+  }
+
   /**
    * Counts a stanza.
    * @returns the limit for which the client has to rest from now on; undefined where there is none, or it rests already
@@ -54,7 +64,7 @@ export class Pace {
     this.bytes = refill(this.bytes, bytesPerSecond, seconds) - bytes;
     const stanzasOwed = stanzasPerSecond > 0 ? -this.stanzas / stanzasPerSecond : 0;
     const bytesOwed = bytesPerSecond > 0 ? -this.bytes / bytesPerSecond : 0;
-    const owed = Math.max(stanzasOwed, bytesOwed);
+    const owed = (this.owed = Math.max(stanzasOwed, bytesOwed));
     if (owed <= 0) return undefined;
     const rested = this.rest.running;
     this.rest.start(owed * 1000);

@@ -9,6 +9,7 @@ import type {
   XmppUpstream,
 } from '../upstream/upstream.js';
 import { NS, type Stanza } from '../xml/index.js';
+import type { LimitOptions } from '../xmpp.options.js';
 import { bounce } from './bounce.js';
 import { Carriers } from './carriers.js';
 import type { Client, ClientSession, Transport } from './client.js';
@@ -120,7 +121,7 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
     this.id = context.mint(randomBytes(9).toString('base64url'));
     this.negotiation = new Negotiation(domain, context.resumptions);
     this.authTimeout = new Timeout(context.clock, () => {
-      context.events.emit('limit.hit', { limit: 'limits.authTimeout', address: this.address });
+      this.noteLimit('authTimeout');
       this.terminate({ reason: 'auth-timeout', condition: 'policy-violation', text: 'not authenticated in time' });
     });
     this.pace = Pace.of(context.pace, context.clock, () => this.release());
@@ -216,7 +217,8 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
     this.blocked = !this.stream.send(stanza);
     if (!this.pace) return !this.blocked;
     const limit = this.pace.count(stanza.byteLength);
-    if (limit) this.context.events.emit('limit.hit', { limit: `limits.${limit}`, address: this.address });
+    if (limit) this.noteLimit(limit);
+    if (this.pace.exhausted) this.terminate({ reason: 'error', condition: 'policy-violation', text: 'too much at once' });
     return !this.blocked && !this.pace.resting;
   }
 
@@ -344,11 +346,12 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
     if (!this.over) {
       const told: SessionEnd =
         end.reason === 'failed'
-          ? { reason: 'upstream-failed', condition: 'remote-connection-failed', ...(this.resumable && { resumable: true }) }
+          ? { reason: 'upstream-failed', condition: 'remote-connection-failed', ...(this.resumable && !end.violation && { resumable: true }) }
           : { reason: 'upstream-closed' };
       if (end.reason === 'failed') {
         const message = end.message ?? 'connection lost';
         this.context.events.emit('upstream.failed', { session: this, message });
+        if (end.tooLarge) this.noteLimit('maxUpstreamStanzaBytes');
       }
       this.finish(told);
       this.client.onEnd(told);
@@ -395,8 +398,15 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
     this.traffic.bytesOut += stanza.byteLength;
     if (this.tap) this.tap('out', stanza);
     if (this.client.onStanza(stanza)) return;
-    this.clientFull = true;
     this.stream.pause();
+    if (this.clientFull) return;
+    this.clientFull = true;
+    this.noteLimit('maxBufferedBytes');
+  }
+
+  /** @param limit one of `limits` */
+  private noteLimit(limit: keyof LimitOptions): void {
+    this.context.events.emit('limit.hit', { limit: `limits.${limit}`, address: this.address });
   }
 
   /** Whether the client may go on. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.js';
+import { networkOf } from '../session/index.js';
 
 interface Visitor {
   tokens: number;
@@ -18,7 +19,7 @@ export class Attempts {
 
   /** Whether an address may try: with a key that matches, too, or there would be no limit to guessing. */
   allows(address: string): boolean {
-    const visitor = this.visitors.get(address);
+    const visitor = this.visitors.get(networkOf(address));
     if (!visitor) return true;
     this.refill(visitor);
     return visitor.tokens >= 1;
@@ -26,10 +27,11 @@ export class Attempts {
 
   /** It tried in vain. */
   spend(address: string): void {
-    let visitor = this.visitors.get(address);
+    const network = networkOf(address);
+    let visitor = this.visitors.get(network);
     if (!visitor) {
       this.sweep();
-      this.visitors.set(address, (visitor = { tokens: this.perMinute, at: this.clock.now() }));
+      this.visitors.set(network, (visitor = { tokens: this.perMinute, at: this.clock.now() }));
     }
     this.refill(visitor);
     visitor.tokens = Math.max(0, visitor.tokens - 1);
@@ -37,7 +39,7 @@ export class Attempts {
 
   /** What matched nothing was the key of a session that somebody made, and logged in to. */
   restore(address: string): void {
-    const visitor = this.visitors.get(address);
+    const visitor = this.visitors.get(networkOf(address));
     if (visitor) visitor.tokens = Math.min(this.perMinute, visitor.tokens + 1);
   }
 

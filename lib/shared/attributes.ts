@@ -15,7 +15,7 @@ export interface SharedAttributes {
 }
 
 /** For the start tags of what was accepted before: wider than any limit on the way in. */
-const TAGS = new Scanner({ maxDepth: 1, maxAttributes: 1024, maxNamespaces: 31, maxNameBytes: 1024 });
+const TAGS = new Scanner({ maxDepth: 1, maxAttributes: 1024, maxNamespaces: 31, maxNameBytes: 1024, maxValueBytes: Infinity });
 
 /**
  * Reads the attributes of an envelope.

@@ -8,8 +8,11 @@ export interface ConnectionOptions {
   readonly clock?: Clock | undefined;
   /** Bytes of one top-level element from the server; a larger one ends the stream. Default: 4 MiB. */
   readonly maxStanzaBytes?: number | undefined;
-  /** Limits of the XML that comes from the server. */
-  readonly scanLimits?: ScanLimits | undefined;
+  /**
+   * Limits of the XML that comes from the server. What crosses them ends the stream, so they are wide: else a
+   * contact could end the sessions of others with a stanza that their servers let through.
+   */
+  readonly scanLimits?: Partial<ScanLimits> | undefined;
   /** Bytes that wait for the server beyond which `send()` returns false; at least 64 KiB. Default: 256 KiB. */
   readonly highWaterMark?: number | undefined;
   /** Whether the server's certificate is verified. Turning it off is logged. Default: true. */
@@ -41,8 +44,14 @@ export interface ConnectionSettings {
   readonly openTimeout: number;
 }
 
+/** As wide as all that looks at stanzas later can deal with. */
+const SCAN_LIMITS: ScanLimits = { maxDepth: 1000, maxAttributes: 1000, maxNamespaces: 31, maxNameBytes: 1024, maxValueBytes: Infinity };
+
 /** Milliseconds for the server to answer when a stream is closed, and to take what was sent before. */
 export const CLOSE_TIMEOUT = 2000;
+
+/** Bytes that wait for a stream that is not open yet beyond which `send()` returns false: its client has not logged in. */
+export const MAX_EARLY_BYTES = 64 * 1024;
 
 /** Bytes that may wait for a stream that is not open yet; more ends it. */
 export const MAX_WAITING_BYTES = 4 * 1024 * 1024;
@@ -56,7 +65,7 @@ export function connectionSettings(options: ConnectionOptions, name: string): Co
   return {
     clock: options.clock ?? new SystemClock(),
     maxStanzaBytes: options.maxStanzaBytes ?? 4 * 1024 * 1024,
-    scanner: new Scanner(options.scanLimits),
+    scanner: new Scanner({ ...SCAN_LIMITS, ...options.scanLimits }),
     // A socket tells that it is drained only when its own mark was passed: 16 or 64 KiB, by version of Node.
     highWaterMark: Math.max(options.highWaterMark ?? 256 * 1024, 64 * 1024),
     verify,

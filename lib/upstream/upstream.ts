@@ -57,6 +57,10 @@ export interface UpstreamEnd {
   readonly reason: 'closed' | 'failed' | 'aborted';
   /** For the log: what happened, in one line without secrets. */
   readonly message?: string;
+  /** The server sent what cannot be read: the stream was ended for it, and cannot be resumed. */
+  readonly violation?: boolean;
+  /** It was too large: `maxStanzaBytes`. */
+  readonly tooLarge?: boolean;
 }
 
 /** One connection to the XMPP server. */

@@ -1,6 +1,5 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Clock } from '../clock.js';
-import { DEFAULT_LIMITS } from '../xml/index.js';
 import { XMPP_OPTIONS, XmppOptionsError, type ResolvedOptions } from '../xmpp.options.js';
 import { EmbeddedUpstream } from './embedded/index.js';
 import type { XmppUpstream } from './upstream.js';
@@ -52,9 +51,9 @@ export class Upstreams implements OnApplicationShutdown {
   }
 
   private parse(url: string): XmppUpstream {
-    const scanLimits = { ...DEFAULT_LIMITS, maxDepth: this.options.limits.maxDepth };
+    const maxStanzaBytes = this.options.limits.maxUpstreamStanzaBytes;
     try {
-      return upstreamFromUrl(url, { clock: this.clock, scanLimits });
+      return upstreamFromUrl(url, { clock: this.clock, maxStanzaBytes });
     } catch (error) {
       if (!(error instanceof UpstreamUrlError)) throw error;
       throw new XmppOptionsError(`upstream (${error.what})`, error.value, error.allowed); // a URL may hold a password

@@ -1,9 +1,12 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import { Timeout, type Clock } from '../clock.js';
-import type { Peer } from '../http/index.js';
+import { UnfinishedMessage, type Peer, type Unfinished } from '../http/index.js';
 import {
+  languageOf,
+  mayBeAddress,
   SessionRefused,
   unguessable,
   type Client,
@@ -29,6 +32,7 @@ export interface WebSocketContext {
   readonly sessions: SessionRegistry;
   readonly sharing: Sharing;
   readonly scanner: Scanner;
+  readonly unfinished: Unfinished;
   readonly onGone: (client: WebSocketClient) => void;
   /** A fault of ours. */
   readonly onError: (error: unknown) => void;
@@ -54,12 +58,17 @@ const CLOSE_PATIENCE = 5000;
 
 /** `1007` Invalid frame payload data. */
 const NOT_UTF8 = 1007;
-/** `1009` Message Too Big. */
+/** `1008` Policy Violation, for a message in too many pieces, and `1009` Message Too Big. */
+const TOO_MANY_PIECES = 1008;
 const TOO_LARGE = 1009;
+
+/** Bytes that may wait for a client that pings. */
+const MAX_UNREAD_PONGS = 16_384;
 
 /** What the codes mean with which ws refuses a message. */
 const REFUSALS = new Map<number | undefined, SessionEnd>([
   [NOT_UTF8, { reason: 'error', condition: 'bad-format', text: 'invalid UTF-8' }],
+  [TOO_MANY_PIECES, { reason: 'error', condition: 'policy-violation', text: 'frame in too many pieces' }],
   [TOO_LARGE, { reason: 'error', condition: 'policy-violation', text: 'frame too large' }],
 ]);
 
@@ -79,6 +88,8 @@ export class WebSocketClient implements Client, TextReceiver {
   /** The domain as the client named it: a guard may have chosen another for it. */
   private asked: string | undefined;
   readonly writer: FrameWriter;
+  /** What has come since the last whole message; until a resource is bound. */
+  private unfinished: UnfinishedMessage | undefined;
   /** Open timeout, then pings, then the patience for the client's `<close/>`. */
   private readonly timer: Timeout;
   private readonly openTimer: Timeout;
@@ -91,6 +102,9 @@ export class WebSocketClient implements Client, TextReceiver {
   private heard = true;
   private silentLooks = 0;
   private paused = false;
+  /** A pong waits for those before it to be read; the next one waits here. */
+  private ponging = false;
+  private nextPong: Buffer | undefined;
   /** The key of the shared session was replaced: to be told with the next `<open/>`. */
   private rekeyed = false;
 
@@ -113,6 +127,7 @@ export class WebSocketClient implements Client, TextReceiver {
       if (isBinary) this.onBinary();
       else this.onText(data, 0, data.length);
     });
+    socket.on('ping', (data: Buffer) => this.onPing(data));
     socket.on('pong', () => (this.heard = true));
     socket.on('close', () => this.onSocketClose());
   }
@@ -160,7 +175,7 @@ export class WebSocketClient implements Client, TextReceiver {
   onClosing(code?: number): void {
     if (this.state < State.Closing) {
       const end = REFUSALS.get(code) ?? { reason: 'lost' };
-      if (code === TOO_LARGE) this.context.sessions.events.emit('limit.hit', { limit: 'websocket.maxFrameBytes', address: this.address });
+      if (code === TOO_LARGE || code === TOO_MANY_PIECES) this.noteLimit('websocket.maxFrameBytes');
       this.session?.leave(end);
       if (end.condition) this.sayEnd(end);
     }
@@ -176,6 +191,7 @@ export class WebSocketClient implements Client, TextReceiver {
 
   private onBinary(): void {
     this.heard = true;
+    this.unfinished?.done();
     if (!this.isReceiving) return;
     this.leave({ reason: 'error', condition: 'bad-format', text: 'binary message' });
     this.closeSocket(1003);
@@ -183,6 +199,7 @@ export class WebSocketClient implements Client, TextReceiver {
 
   onText(data: Buffer, start: number, end: number): void {
     this.heard = true;
+    this.unfinished?.done();
     if (!this.isReceiving || isBlank(data, start, end)) return;
     try {
       const stanza = this.read(data, start, end);
@@ -199,6 +216,7 @@ export class WebSocketClient implements Client, TextReceiver {
       return stanza.namespace === '' ? stanza.with({ xmlns: NS.client }) : stanza;
     } catch (error) {
       if (!(error instanceof XmlError)) throw error;
+      if (error.limit !== undefined) this.noteLimit(`limits.${error.limit}`);
       this.refuse(error, data.subarray(start, end));
       return undefined;
     }
@@ -222,6 +240,45 @@ export class WebSocketClient implements Client, TextReceiver {
     }
   }
 
+  /**
+   * Counts what comes, until a resource is bound: whoever has not logged in has little kept here, above all no
+   * messages that do not get finished. To be called when whoever reads the socket listens to it.
+   */
+  countUnfinished(raw: Socket): void {
+    const message = (this.unfinished = new UnfinishedMessage(this.context.unfinished, () => {
+      this.noteLimit('limits.maxUnfinishedBytes');
+      this.terminate();
+    }));
+    const count = (chunk: Buffer): void => {
+      if (this.session?.jid === undefined) return message.add(chunk.length);
+      message.done();
+      this.unfinished = undefined;
+      raw.off('data', count);
+    };
+    raw.prependListener('data', count);
+  }
+
+  /** Answered in order; of those that come while many answers wait to be read only the last (RFC 6455, section 5.5.3). */
+  private onPing(data: Buffer): void {
+    this.heard = true;
+    if (this.ponging) this.nextPong = data;
+    else this.pong(data);
+  }
+
+  private pong(data: Buffer): void {
+    if (this.state === State.Gone) return;
+    this.writer.flush();
+    this.ponging = this.writer.bytes > MAX_UNREAD_PONGS;
+    this.socket.pong(data, false, this.ponging ? this.onPonged : undefined);
+  }
+
+  private readonly onPonged = (): void => {
+    const next = this.nextPong;
+    this.ponging = false;
+    this.nextPong = undefined;
+    if (next) this.pong(next);
+  };
+
   private onFraming(stanza: Stanza): void {
     switch (stanza.name) {
       case 'open':
@@ -238,8 +295,12 @@ export class WebSocketClient implements Client, TextReceiver {
     const { sessions } = this.context;
     const to = stanza.attribute('to');
     this.clientFrom = stanza.attribute('from');
-    const header: StreamHeader = { from: this.clientFrom, lang: stanza.attribute('xml:lang'), version: '1.0' };
+    const header: StreamHeader = { from: this.clientFrom, lang: languageOf(stanza.attribute('xml:lang')), version: '1.0' };
     if (this.awaitsOpen) return this.fail('policy-violation', 'a stream is being opened');
+    if (!mayBeAddress(this.clientFrom)) {
+      this.clientFrom = undefined;
+      return this.fail('invalid-from');
+    }
     try {
       if (this.session && to !== undefined && to !== this.asked && sessions.domainOf(to) !== this.domain) {
         return this.fail('improper-addressing', 'another domain than at first');
@@ -300,6 +361,7 @@ export class WebSocketClient implements Client, TextReceiver {
 
   private onSocketClose(): void {
     this.state = State.Gone;
+    this.unfinished?.done();
     this.timer.stop();
     this.openTimer.stop();
     this.session?.leave({ reason: 'lost' });
@@ -329,6 +391,10 @@ export class WebSocketClient implements Client, TextReceiver {
     const end: SessionEnd = text === undefined ? { reason: 'error', condition } : { reason: 'error', condition, text };
     this.leave(end);
     this.bye(end);
+  }
+
+  private noteLimit(limit: string): void {
+    this.context.sessions.events.emit('limit.hit', { limit, address: this.address });
   }
 
   private leave(end: SessionEnd): void {
@@ -384,6 +450,7 @@ export class WebSocketClient implements Client, TextReceiver {
   private onTimer(): void {
     switch (this.state) {
       case State.Opening:
+        this.noteLimit('websocket.openTimeout');
         return this.fail('connection-timeout');
       case State.Open:
         return this.ping();
@@ -397,7 +464,8 @@ export class WebSocketClient implements Client, TextReceiver {
 
   /** Browsers answer pings but cannot send them. Dead is who sent nothing, no PONG either, after two of them. */
   private ping(): void {
-    this.silentLooks = this.heard ? 0 : this.silentLooks + 1;
+    // Of one that we do not read now, nothing could be heard.
+    this.silentLooks = this.heard || this.paused ? 0 : this.silentLooks + 1;
     this.heard = false;
     if (this.silentLooks === 5) return this.socket.terminate();
     if (this.silentLooks % 2 === 1) {

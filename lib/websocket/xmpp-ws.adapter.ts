@@ -4,6 +4,7 @@ import { Logger, type INestApplicationContext, type WebSocketAdapter } from '@ne
 import { ApplicationConfig, type HttpAdapterHost } from '@nestjs/core';
 import { WsAdapter } from '@nestjs/platform-ws';
 import type { WebSocket, WebSocketServer } from 'ws';
+import { LOOKS_ON } from '../http/index.js';
 
 /** Nobody serves the path of an upgrade. Node has taken its own listeners off the socket: an error without one would end the process. */
 function refuseUpgrade(socket: Duplex): void {
@@ -124,7 +125,7 @@ export class XmppWsAdapter extends WsAdapter {
       const server = this.wsServersRegistry.get(port)?.find((candidate: { path: string }) => candidate.path === path);
       if (server) {
         server.handleUpgrade(request, socket, head, (ws: unknown) => server.emit('connection', ws, request));
-      } else if (httpServer.listenerCount('upgrade') === 1) {
+      } else if (httpServer.listeners('upgrade').every((other: object) => other === listener || LOOKS_ON in other)) {
         refuseUpgrade(socket);
       }
     };

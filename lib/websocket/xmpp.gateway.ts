@@ -4,7 +4,7 @@ import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { WebSocketGateway, type OnGatewayConnection, type OnGatewayInit } from '@nestjs/websockets';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { Clock } from '../clock.js';
-import { Origins, peerOf } from '../http/index.js';
+import { Origins, peerOf, Unfinished } from '../http/index.js';
 import { SessionRefused, SessionRegistry } from '../session/index.js';
 import { Sharing } from '../shared/index.js';
 import { DEFAULT_LIMITS, Scanner } from '../xml/index.js';
@@ -46,6 +46,7 @@ export class XmppGateway implements OnGatewayInit, OnGatewayConnection {
     config: ApplicationConfig,
     http: HttpAdapterHost,
     @Inject(STANDARD_ADAPTER) standard: StandardAdapter | undefined,
+    unfinished: Unfinished,
   ) {
     this.origins = new Origins(options.origins);
     this.context = {
@@ -53,7 +54,8 @@ export class XmppGateway implements OnGatewayInit, OnGatewayConnection {
       clock,
       sessions,
       sharing,
-      scanner: new Scanner({ ...DEFAULT_LIMITS, maxDepth: options.limits.maxDepth }),
+      unfinished,
+      scanner: new Scanner({ ...DEFAULT_LIMITS, ...options.limits }),
       onGone: (client) => {
         this.clients.delete(client);
         if (this.clients.size === 0) this.empty?.();
@@ -105,6 +107,7 @@ export class XmppGateway implements OnGatewayInit, OnGatewayConnection {
       const client = new WebSocketClient(socket, request, peer, this.context);
       this.clients.add(client);
       FrameReader.install(socket, request.socket, this.options.websocket.maxFrameBytes, client);
+      client.countUnfinished(request.socket);
       socket.on(CLOSING, (code?: number) => client.onClosing(code));
     } catch (error) {
       this.logger.error(error);
@@ -135,6 +138,11 @@ export class XmppGateway implements OnGatewayInit, OnGatewayConnection {
       perMessageDeflate: false,
       clientTracking: true,
       skipUTF8Validation: false,
+      // Each piece costs some hundred bytes, however small it is: those of a frame, or of a message, have 64 on average.
+      maxFragments: Math.max(1024, maxFrameBytes / 64),
+      maxBufferedChunks: Math.max(1024, maxFrameBytes / 64),
+      // Whoever pings and never reads would fill the memory with pongs.
+      autoPong: false,
       handleProtocols: (offered: Set<string>) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
       verifyClient: (
         { req }: { req: IncomingMessage },

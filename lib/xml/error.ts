@@ -12,6 +12,8 @@ export class XmlError extends Error {
     message: string,
     /** Byte offset in what was scanned. */
     readonly offset = 0,
+    /** The limit that was crossed, as `ScanLimits` calls it; `maxBytes`: that of a whole element. */
+    readonly limit?: string,
   ) {
     super(message);
   }

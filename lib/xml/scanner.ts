@@ -14,9 +14,17 @@ export interface ScanLimits {
   readonly maxNamespaces: number;
   /** Bytes of a qualified name. */
   readonly maxNameBytes: number;
+  /** Bytes of an attribute's value, as written. */
+  readonly maxValueBytes: number;
 }
 
-export const DEFAULT_LIMITS: ScanLimits = { maxDepth: 64, maxAttributes: 100, maxNamespaces: 15, maxNameBytes: 256 };
+export const DEFAULT_LIMITS: ScanLimits = {
+  maxDepth: 64,
+  maxAttributes: 100,
+  maxNamespaces: 15,
+  maxNameBytes: 256,
+  maxValueBytes: 65_536,
+};
 
 const LT = 0x3c;
 const GT = 0x3e;
@@ -273,7 +281,7 @@ export class Scanner {
       } else if (next === QUESTION) {
         this.fail('restricted-xml', 'processing instruction', position);
       } else {
-        if (depth >= this.limits.maxDepth) this.fail('policy-violation', 'elements nested too deeply', position);
+        if (depth >= this.limits.maxDepth) this.cross('maxDepth', 'elements nested too deeply', position);
         this.position = position;
         this.startTag(depth);
         if (!this.empty) {
@@ -317,7 +325,7 @@ export class Scanner {
         break;
       }
       if (before === position) this.fail('not-well-formed', 'no space before attribute', position);
-      if (count === this.limits.maxAttributes) this.fail('policy-violation', 'too many attributes', position);
+      if (count === this.limits.maxAttributes) this.cross('maxAttributes', 'too many attributes', position);
       const at = count++ * FIELDS;
       attributes[at] = position;
       position = this.qualifiedName(position);
@@ -345,6 +353,7 @@ export class Scanner {
           if (inside === NONCHARACTER) seen |= 0x80;
         }
       }
+      if (position - attributes[at + 2]! > this.limits.maxValueBytes) this.cross('maxValueBytes', 'attribute value too long', position);
       attributes[at + 3] = position++;
       if (this.isDeclaration(at)) this.declare(at, depth);
       for (let other = 0; other < at; other += FIELDS) {
@@ -407,7 +416,7 @@ export class Scanner {
     const start = attributes[at + 2]!;
     const end = attributes[at + 3]!;
     if (!this.bindings.add(prefixStart, prefixEnd, start, end, depth)) {
-      this.fail('policy-violation', 'too many namespaces', where);
+      this.cross('maxNamespaces', 'too many namespaces', where);
     }
     let plain = true;
     for (let i = start; i < end; i++) {
@@ -483,7 +492,7 @@ export class Scanner {
       if (local !== start) this.fail('not-well-formed', 'name with two colons', position);
       local = ++position;
     }
-    if (position - start > this.limits.maxNameBytes) this.fail('policy-violation', 'name too long', start);
+    if (position - start > this.limits.maxNameBytes) this.cross('maxNameBytes', 'name too long', start);
     this.localStart = local;
     return position;
   }
@@ -585,6 +594,11 @@ export class Scanner {
   private fail(condition: XmlCondition, message: string, offset = this.position): never {
     if (this.tentative) throw FAILED;
     throw new XmlError(condition, message, offset);
+  }
+
+  private cross(limit: keyof ScanLimits, message: string, offset: number): never {
+    if (this.tentative) throw FAILED;
+    throw new XmlError('policy-violation', message, offset, limit);
   }
 }
 

@@ -262,17 +262,17 @@ export class StreamSplitter {
     if (this.state === State.Start || this.state === State.Between || this.state === State.Stopped) return;
     const rest = start === 0 ? chunk : chunk.subarray(start);
     this.pendingBytes += rest.length;
-    if (this.pendingBytes > this.maxBytes) throw new XmlError('policy-violation', 'element too large');
+    if (this.pendingBytes > this.maxBytes) throw tooLarge();
     this.pending.push(rest);
   }
 
   /** The bytes from the start of the element at hand to `end` of this chunk, as one buffer. */
   private take(chunk: Buffer, start: number, end: number): Buffer {
     if (this.pendingBytes === 0) {
-      if (end - start > this.maxBytes) throw new XmlError('policy-violation', 'element too large');
+      if (end - start > this.maxBytes) throw tooLarge();
       return chunk.subarray(start, end);
     }
-    if (this.pendingBytes + end > this.maxBytes) throw new XmlError('policy-violation', 'element too large');
+    if (this.pendingBytes + end > this.maxBytes) throw tooLarge();
     this.pending.push(chunk.subarray(0, end));
     const whole = Buffer.concat(this.pending);
     this.pending = [];
@@ -308,7 +308,7 @@ export class StreamSplitter {
 
   /** The element that the scanner took last. */
   private deliver(source: Buffer, start: number, end: number): void {
-    if (end - start > this.maxBytes) throw new XmlError('policy-violation', 'element too large');
+    if (end - start > this.maxBytes) throw tooLarge();
     this.state = State.Between;
     const stanza = Stanza.scanned(this.scanner, source, end, this.scope);
     // Whoever wraps it must not lend it a namespace.
@@ -335,6 +335,10 @@ function isLikelyWhole(chunk: Buffer, start: number): boolean {
   // A long text that is cut has neither behind its start tag.
   const tagEnd = chunk.indexOf(0x3e, start);
   return tagEnd > 0 && (chunk[tagEnd - 1] === 0x2f || chunk.indexOf('</', tagEnd, 'latin1') > 0);
+}
+
+function tooLarge(): XmlError {
+  return new XmlError('policy-violation', 'element too large', 0, 'maxBytes');
 }
 
 /** The next `<`. Text is mostly short; a long one is left to the native search. */

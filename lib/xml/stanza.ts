@@ -287,7 +287,7 @@ const CDATA_START = '<![CDATA['.length;
 const DEFAULT = / xmlns="[^"]*"/;
 const ATTRIBUTE = /([^\s=/>"']+)[ \t\r\n]*=[ \t\r\n]*(?:"([^"]*)"|'([^']*)')/g;
 /** For what was accepted before, or is ours: wider than any limit on the way in. */
-const SHARED = new Scanner({ maxDepth: 1024, maxAttributes: 1024, maxNamespaces: MAX_BINDINGS, maxNameBytes: 1024 });
+const SHARED = new Scanner({ maxDepth: 1024, maxAttributes: 1024, maxNamespaces: MAX_BINDINGS, maxNameBytes: 1024, maxValueBytes: Infinity });
 
 function kindOf(source: Buffer, start: number, end: number): StanzaKind {
   const length = end - start;

@@ -10,7 +10,7 @@ const ROOMS: readonly { readonly name: string; readonly files: RegExp; readonly 
   // When writes are gathered.
   { name: 'turn', files: /^turn\.ts$/, imports: [] },
   { name: 'ws', files: /^ws\.ts$/, imports: [] },
-  { name: 'http', files: /^http\//, imports: [] },
+  { name: 'http', files: /^http\//, imports: ['clock'] },
   // What a sender is told, by the embedded server and by the app's hooks.
   { name: 'stanza-error', files: /^stanza-error\.ts$/, imports: ['xml'] },
   // Both sides of it: the embedded server's, and ours as a client.

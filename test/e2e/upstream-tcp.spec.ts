@@ -553,7 +553,7 @@ describe('a stream over TCP in clear', () => {
     it('U9: an open stream that is redirected has failed, and the client does not hear where to', async () => {
       const { session, peer } = await openStream({ redirects: ['127.0.0.1'] });
       peer.send(redirect(here()));
-      expect(await session.ended()).toEqual({ reason: 'failed', message: 'the server redirects a stream that is already open' });
+      expect(await session.ended()).toEqual({ reason: 'failed', message: 'the server redirects a stream that is already open', violation: true });
       expect(session.log).toEqual(['open', 'features', 'end']);
     });
   });
@@ -609,7 +609,7 @@ describe('a stream over TCP in clear', () => {
       throw new Error('a fault in the test');
     };
     peer.send('<presence/>');
-    expect(await session.ended()).toEqual({ reason: 'failed', message: 'undefined-condition: internal error' });
+    expect(await session.ended()).toEqual({ reason: 'failed', message: 'undefined-condition: internal error', violation: true });
     await peer.expect('<undefined-condition ');
     expect(logged).toHaveBeenCalledWith(new Error('a fault in the test'));
     logged.mockRestore();

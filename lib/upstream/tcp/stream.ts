@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { Logger } from '@nestjs/common';
 import { Timeout } from '../../clock.js';
 import { escapeAttribute, NS, StreamSplitter, XmlError, type SplitterHandler, type SplitterHeader, type Stanza } from '../../xml/index.js';
-import { CLOSE_TIMEOUT, MAX_WAITING_BYTES } from '../connection.js';
+import { CLOSE_TIMEOUT, MAX_EARLY_BYTES, MAX_WAITING_BYTES } from '../connection.js';
 import { describeFailure } from '../failure.js';
 import { seeOtherHost, streamError, streamErrorCondition } from '../stream-error.js';
 import { hasFeatures, readStreamHeader } from '../stream-header.js';
@@ -55,6 +55,8 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
   private blocked = false;
   private closeWhenOpen = false;
   private hops = 0;
+  /** What the server did wrong, for which the stream was ended. */
+  private violation: Pick<UpstreamEnd, 'violation' | 'tooLarge'> | undefined;
   private waitingFor = '';
   private readonly failures: string[] = [];
   private targets: Target[] = [];
@@ -102,7 +104,7 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
       return true;
     }
     outbox.push(stanza);
-    if (outbox.bytes <= this.settings.highWaterMark) return true;
+    if (outbox.bytes <= (this.phase === Phase.Open ? this.settings.highWaterMark : MAX_EARLY_BYTES)) return true;
     this.blocked = true;
     return false;
   }
@@ -254,7 +256,7 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
     try {
       this.splitter.push(chunk);
     } catch (error) {
-      if (error instanceof XmlError) return this.violated(error.condition, error.message);
+      if (error instanceof XmlError) return this.violated(error.condition, error.message, error.limit === 'maxBytes');
       // A fault of ours must not end the process, and thereby all other streams.
       new Logger('XmppUpstream').error(error);
       this.violated('undefined-condition', 'internal error');
@@ -374,11 +376,12 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
   }
 
   /** The server broke a rule: it is told, and the stream is over. */
-  private violated(condition: string | undefined, message: string): void {
+  private violated(condition: string | undefined, message: string, tooLarge = false): void {
     const { socket } = this;
     const farewell = (condition === undefined ? '' : streamError(condition)) + FOOTER;
     if (this.phase === Phase.Open) this.outbox.finish(farewell);
     else if (this.phase === Phase.Opening) socket!.write(farewell);
+    this.violation = { violation: true, ...(tooLarge && { tooLarge }) };
     this.lost(condition === undefined ? message : `${condition}: ${message}`);
   }
 
@@ -403,7 +406,7 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
     this.phase = Phase.Ended;
     this.drop();
     this.outbox.detach();
-    this.handler.onEnd(message === undefined ? { reason } : { reason, message });
+    this.handler.onEnd({ reason, ...(message !== undefined && { message }), ...this.violation });
   }
 }
 

@@ -5,7 +5,7 @@ import { Timeout } from '../../clock.js';
 import { defer, type Deferred } from '../../turn.js';
 import { loadWebSocket } from '../../ws.js';
 import { escapeAttribute, NS, Stanza, XmlError } from '../../xml/index.js';
-import { CLOSE_TIMEOUT, MAX_WAITING_BYTES } from '../connection.js';
+import { CLOSE_TIMEOUT, MAX_EARLY_BYTES, MAX_WAITING_BYTES } from '../connection.js';
 import { describeFailure } from '../failure.js';
 import { seeOtherHost, streamError } from '../stream-error.js';
 import { readStreamHeader } from '../stream-header.js';
@@ -52,6 +52,8 @@ export class WebSocketStream implements UpstreamStream, Deferred {
   /** `send()` returned false. */
   private blocked = false;
   private closeWhenOpen = false;
+  /** What the server did wrong, for which the stream was ended. */
+  private violation: Pick<UpstreamEnd, 'violation' | 'tooLarge'> | undefined;
   /** How a stream ends that was given up before it was open. */
   private fate: UpstreamEnd | undefined;
   private waitingFor = '';
@@ -85,7 +87,10 @@ export class WebSocketStream implements UpstreamStream, Deferred {
     });
     ws.once('open', () => this.connected());
     ws.on('message', (data, isBinary) => this.received(data as Buffer, isBinary));
-    ws.on('error', (error) => this.lost(describeFailure(error)));
+    ws.on('error', (error) => {
+      if ((error as NodeJS.ErrnoException).code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') this.violation = { violation: true, tooLarge: true };
+      this.lost(describeFailure(error));
+    });
     ws.on('close', (code) => this.lost(`the server closed the WebSocket (${code})`));
   }
 
@@ -103,7 +108,8 @@ export class WebSocketStream implements UpstreamStream, Deferred {
       this.waiting.push(stanza);
       this.waitingBytes += stanza.byteLength;
     }
-    if (this.waitingBytes + this.ws.bufferedAmount <= this.settings.highWaterMark) return true;
+    const most = this.phase === Phase.Open ? this.settings.highWaterMark : MAX_EARLY_BYTES;
+    if (this.waitingBytes + this.ws.bufferedAmount <= most) return true;
     this.blocked = true;
     return false;
   }
@@ -268,6 +274,7 @@ export class WebSocketStream implements UpstreamStream, Deferred {
     if (condition !== undefined) this.write(streamError(condition));
     this.write(CLOSE);
     this.ws.close(NORMAL);
+    this.violation = { violation: true };
     this.lost(condition === undefined ? message : `${condition}: ${message}`);
   }
 
@@ -286,7 +293,7 @@ export class WebSocketStream implements UpstreamStream, Deferred {
     this.waiting = [];
     this.waitingBytes = 0;
     this.hangUp();
-    this.handler.onEnd(message === undefined ? { reason } : { reason, message });
+    this.handler.onEnd({ reason, ...(message !== undefined && { message }), ...this.violation });
   }
 
   /** The server closes the WebSocket when it closed the stream; we do it if it does not (RFC 7395, section 3.6). */

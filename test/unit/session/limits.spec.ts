@@ -1,5 +1,5 @@
 import { ManualClock } from '../../../lib/clock.js';
-import { Admission, SessionRefused, type AdmissionLimits, type Place } from '../../../lib/session/index.js';
+import { Admission, networkOf, SessionRefused, type AdmissionLimits, type Place } from '../../../lib/session/index.js';
 
 function admission(limits: Partial<AdmissionLimits> = {}): { clock: ManualClock; hits: string[]; enter: (address?: string) => Place | SessionRefused; it: Admission } {
   const clock = new ManualClock();
@@ -89,4 +89,42 @@ describe('Admission', () => {
     held.release();
     expect(counted.sessions).toBe(0);
   });
+});
+
+describe('an address', () => {
+  it.each([
+    ['192.0.2.1', '192.0.2.1'],
+    ['', ''],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:db8:1:2::1', '2001:db8:1:2::/64'],
+    ['2001:0DB8:1:2::', '2001:db8:1:2::/64'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['64:ff9b::192.0.2.1', '64:ff9b:0:0::/64'],
+  ])('R9: %j counts as %j', (address, network) => {
+    expect(networkOf(address)).toBe(network);
+  });
+
+  it('R9: of an IPv6 network counts for all of it, and one next to it for itself', () => {
+    const { enter } = admission({ maxSessionsPerAddress: 2 });
+    place(enter('2001:db8:0:1::1'));
+    place(enter('2001:db8:0:1:ffff::2'));
+    expect(enter('2001:db8:0:1::3')).toBeInstanceOf(SessionRefused);
+    place(enter('2001:db8:0:2::1'));
+  });
+});
+
+it('R9: sessionsPerMinute lets a minute’s worth in at once, and as much again in the first minute: evenly', () => {
+  const { clock, enter } = admission({ sessionsPerMinute: 60, maxSessionsPerAddress: 1000 });
+  const count = () => {
+    let entered = 0;
+    while (!(enter() instanceof SessionRefused)) entered++;
+    return entered;
+  };
+  expect(count()).toBe(60);
+  for (let second = 0; second < 120; second++) {
+    clock.tick(1000);
+    expect(count()).toBe(1);
+  }
 });

@@ -23,7 +23,7 @@ describe('a tab that does not read', () => {
     expect(a.take()).toEqual(['drain']);
     stage.line.push(incoming('m3'));
     expect([a.take(), c.take().at(-1), b.take()]).toEqual([[incoming('m3')], incoming('m3'), []]);
-    expect(stage.events()).toEqual(['detached 2 error']);
+    expect(stage.events()).toEqual(['limit limits.maxBufferedBytes 192.0.2.1', 'detached 2 error']);
   });
 
   it('S20: goes on when it reads in time', async () => {
@@ -38,7 +38,7 @@ describe('a tab that does not read', () => {
     expect(a.take()).toEqual([incoming('m1'), 'drain']);
     stage.clock.tick(120_000);
     expect(b.take()).toHaveLength(2);
-    expect(stage.events()).toEqual([]);
+    expect(stage.events()).toEqual(['limit limits.maxBufferedBytes 192.0.2.1']);
   });
 
   it('S20: does not keep itself from sending, only the others', async () => {

@@ -1,0 +1,64 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { Timeout, type Clock } from '../clock.js';
+
+/** Marks a listener of upgrades that only looks on: it takes none. */
+export const LOOKS_ON = Symbol.for('nestjs-xmpp:looks-on');
+
+interface Handshake {
+  readonly socket: Socket;
+  readonly until: number;
+}
+
+/**
+ * Cuts connections on which no whole request comes in time: the handshake of TLS is in it, and the request's
+ * head, but not its body. Node itself waits a minute and more.
+ */
+export class Handshakes {
+  /** In the order in which they began, which is that of their ends. */
+  private readonly waiting = new Map<unknown, Handshake>();
+  private readonly timeout: Timeout;
+
+  /**
+   * @param patience milliseconds
+   * @param onLate told of each that is cut, with the address of the other side, which may be a proxy
+   */
+  constructor(
+    server: Server,
+    private readonly clock: Clock,
+    private readonly patience: number,
+    private readonly onLate: (address: string) => void,
+  ) {
+    this.timeout = new Timeout(clock, () => this.onTimeout());
+    server.on('connection', (socket: Socket) => this.begin(socket));
+    const end = Object.assign(({ socket }: IncomingMessage): void => void this.waiting.delete(keyOf(socket)), { [LOOKS_ON]: true });
+    // Before all others, of whom one may take the request away.
+    server.prependListener('request', end);
+    server.prependListener('upgrade', end);
+  }
+
+  private begin(socket: Socket): void {
+    const key = keyOf(socket);
+    const handshake: Handshake = { socket, until: this.clock.now() + this.patience };
+    this.waiting.set(key, handshake);
+    if (!this.timeout.running) this.timeout.start(this.patience);
+    socket.once('close', () => {
+      if (this.waiting.get(key) === handshake) this.waiting.delete(key);
+    });
+  }
+
+  private onTimeout(): void {
+    const now = this.clock.now();
+    for (const [key, { socket, until }] of this.waiting) {
+      if (until > now) return this.timeout.start(until - now);
+      this.waiting.delete(key);
+      this.onLate(socket.remoteAddress ?? '');
+      socket.destroy();
+    }
+  }
+}
+
+/** Under TLS the socket of a request is another one than that of its connection; the peer is the same. */
+function keyOf(socket: Socket): unknown {
+  return socket.remotePort === undefined ? socket : `${socket.remotePort} ${socket.remoteAddress}`;
+}
