@@ -61,6 +61,8 @@ const LONG_FILES: Readonly<Record<string, number>> = {
   'xml/scanner.ts': 620,
   // One state machine: the client's side of XEP-0124.
   'bosh/client.ts': 560,
+  // One table: every option once, its type beside its rule.
+  'xmpp.options.ts': 560,
 };
 const MOST_LINES = 500;
 
