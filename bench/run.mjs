@@ -167,6 +167,7 @@ async function main() {
   for (const { name, about } of found) console.log(`${name}: ${about}`);
   if (options.only === undefined) await checkThatLossIsSeen(context, found[0]);
 
+  if (options.json !== undefined) mkdirSync(dirname(options.json), { recursive: true });
   const plan = [];
   for (const scenario of scenarios) {
     for (let round = 1; round <= Math.min(rounds, scenario.mostRounds ?? rounds); round++) {
@@ -176,10 +177,14 @@ async function main() {
     }
   }
   const cells = [];
+  const targets = found.map(({ name, title, about }) => ({ name, title, about }));
+  const run = { started, quick: options.quick, machine, cores: context.cores, rounds, scale: context.scale, targets, missing };
   for (const { scenario, target, round } of plan) {
     const { result, profiles } = await measureCell(context, scenario, target, round);
     cells.push(result);
     console.log(progressLine(cells.length, plan.length, result, scenario));
+    // After each, so that a run that is cut short leaves what it has.
+    if (options.json !== undefined) writeFileSync(options.json, serialize({ ...run, seconds: Math.round(performance.now() / 1000) }, cells));
     for (const file of profiles) console.log(topOf(file));
   }
 
@@ -189,14 +194,7 @@ async function main() {
   const failed = cells.filter(({ error }) => error !== undefined);
   for (const { scenario, target, round, error } of failed) console.log(`FAILED ${scenario} ${target} round ${round}: ${error}`);
   console.log(`LOST ${lost}`);
-  if (options.json !== undefined) {
-    const { quick } = options;
-    const targets = found.map(({ name, title, about }) => ({ name, title, about }));
-    const run = { started, quick, machine, cores: context.cores, rounds, scale: context.scale, seconds: Math.round(performance.now() / 1000), targets, missing };
-    mkdirSync(dirname(options.json), { recursive: true });
-    writeFileSync(options.json, serialize(run, cells));
-    console.log(`written to ${options.json}`);
-  }
+  if (options.json !== undefined) console.log(`written to ${options.json}`);
   process.exitCode = lost > 0 || failed.length > 0 ? 1 : 0;
 }
 

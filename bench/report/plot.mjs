@@ -11,8 +11,8 @@ const COLOURS = {
   'prosody': ['#8250df', '#bc8cff'],
   'ejabberd': ['#2f7d32', '#56d364'],
 };
-const TICKS = [0.25, 0.5, 1, 2, 4, 8, 16, 32];
-const LEFT = 300;
+const TICKS = [0.25, 0.5, 1, 2, 4, 8, 16, 32, 64];
+const LEFT = 310;
 const WIDTH = 900;
 const RIGHT = WIDTH - 20;
 const LINE = 24;
@@ -46,10 +46,10 @@ export function plot(runs, scenarios) {
     '<title>Cost of the same work, as a ratio to the floor (logarithmic; less is better)</title>',
     `<style>${style(targets)}</style>`,
   ];
-  let at = LEFT;
+  let at = 14;
   for (const { name, title } of targets) {
     parts.push(`<circle class="${name}" cx="${at}" cy="16" r="5"/><text x="${at + 10}" y="20">${escape(title)}</text>`);
-    at += 24 + title.length * 7;
+    at += 32 + title.length * 7;
   }
   for (const tick of TICKS) {
     parts.push(`<line class="${tick === 1 ? 'floor' : 'grid'}" x1="${x(tick)}" x2="${x(tick)}" y1="${TOP - 12}" y2="${bottom}"/>`);
