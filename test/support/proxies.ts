@@ -46,7 +46,16 @@ const LOOK_AGAIN = 50;
  * @param days that its certificate is valid
  * @throws Error with its output when it does not start
  */
-export async function startProxy(name: ProxyName, appPort: number, edits: Edits = [], days = 90): Promise<Proxy> {
+export function startProxy(name: ProxyName, appPort: number, edits: Edits = [], days = 90): Promise<Proxy> {
+  const started = turn.then(() => start(name, appPort, edits, days));
+  turn = started.catch(() => {});
+  return started;
+}
+
+/** One after the other: a port that was found free is free until it is listened on. */
+let turn: Promise<unknown> = Promise.resolve();
+
+async function start(name: ProxyName, appPort: number, edits: Edits, days: number): Promise<Proxy> {
   const directory = await mkdtemp(join(tmpdir(), `nestjs-xmpp-${name}-`));
   const clean = () => rm(directory, { recursive: true, force: true });
   try {
@@ -60,7 +69,7 @@ export async function startProxy(name: ProxyName, appPort: number, edits: Edits 
       const [port, httpPort] = (await freePorts(2)) as [number, number];
       const text = edit(edit(documentedConfiguration(name), edits), SUBSTITUTES[name]({ port, httpPort, appPort }, paths));
       const child = await STARTERS[name](directory, text);
-      if (await listens(port, child)) {
+      if ((await listens(port, child)) && !PORT_TAKEN.test(child.output)) {
         const stop = async () => {
           await child.stop();
           await clean();
@@ -68,6 +77,7 @@ export async function startProxy(name: ProxyName, appPort: number, edits: Edits 
         const ca = await readFile(authority.certFile);
         return { url: `https://localhost:${port}`, port, httpPort, ca, caFile: authority.certFile, stop };
       }
+      await child.stop();
       if (!PORT_TAKEN.test(child.output) || attempt === ATTEMPTS) throw new Error(`${name} did not start:\n${child.output}\n${text}`);
     }
   } catch (error) {
