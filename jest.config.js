@@ -1,3 +1,9 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+// Where all processes of a run keep what they print, for the search at its end.
+process.env.TEST_OUTPUT_DIR ??= join(tmpdir(), `nestjs-xmpp-output-${process.pid}`);
+
 /** @type {import('jest').Config} */
 export default {
   testEnvironment: 'node',
@@ -5,7 +11,7 @@ export default {
   // No test asserts time; this only ends one that hangs, also on a slow machine.
   testTimeout: 60_000,
   testRegex: '\\.spec\\.ts$',
-  reporters: ['default', '<rootDir>/test/support/summary-reporter.mjs'],
+  reporters: ['default', '<rootDir>/test/support/secrets-reporter.mjs', '<rootDir>/test/support/summary-reporter.mjs'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
     '^nestjs-xmpp$': '<rootDir>/lib/index.ts',

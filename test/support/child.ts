@@ -1,4 +1,6 @@
+import process from 'node:process';
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
+import { record } from './secrets.mjs';
 
 /** How a child process ended. */
 export interface Exit {
@@ -25,6 +27,7 @@ export class Child {
     for (const stream of [this.process.stdout, this.process.stderr]) {
       stream?.setEncoding('utf8').on('data', (chunk: string) => {
         this.text += chunk;
+        if (command === process.execPath) record(chunk);
         this.changed();
       });
     }
