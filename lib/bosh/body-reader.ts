@@ -16,14 +16,6 @@ export type OnBody = (body: Buffer, fault?: BodyFault) => void;
 const GLANCE = 1000;
 const NOTHING = Buffer.alloc(0);
 
-interface Reading {
-  readonly request: IncomingMessage;
-  until: number;
-  readonly fail: (fault: BodyFault) => void;
-  /** Its place among the others; -1 when it is over. */
-  place: number;
-}
-
 /** What a body parser of the host's may have left behind. */
 type ParsedRequest = IncomingMessage & { readonly body?: unknown; readonly rawBody?: unknown };
 
@@ -34,6 +26,92 @@ export interface BodyLimits {
   readonly timeout: number;
 }
 
+const READING = Symbol('reading');
+type ReadRequest = IncomingMessage & { [READING]?: Reading | undefined };
+
+/** The body of one request, as far as it is there. A request may be held for long: once its body is read, it holds nothing of this. */
+class Reading {
+  /** Among the others; -1 when it is over. */
+  place = -1;
+  private first: Buffer | undefined;
+  private assembly: Assembly | undefined;
+  /** What has come of it counts; there only for a body that does not come at once. */
+  private message: UnfinishedMessage | undefined;
+  private size = 0;
+  private over = false;
+
+  constructor(
+    private readonly reader: BodyReader,
+    readonly request: IncomingMessage,
+    /** Bytes, by its own word. */
+    readonly declared: number,
+    /** On the clock's scale. */
+    public until: number,
+    private readonly done: OnBody,
+  ) {}
+
+  take(chunk: Buffer): void {
+    if (this.over) return; // the rest is thrown away, so that the client reads the answer and not a reset
+    this.size += chunk.length;
+    if (this.first === undefined) this.first = chunk;
+    else (this.assembly ??= new Assembly(this.first)).add(chunk);
+    const { maxBytes } = this.reader.limits;
+    if (this.size > maxBytes || this.declared > maxBytes) return this.fail('too-large');
+    if (this.size === this.declared) return;
+    this.message ??= new UnfinishedMessage(this.reader.unfinished, () => {
+      this.fail('crowded');
+      hangUp(this.request);
+    });
+    this.message.add(chunk.length);
+  }
+
+  end(): void {
+    this.stop();
+    if (this.over) return;
+    this.over = true;
+    const body = this.whole();
+    const encoding = this.request.headers['content-encoding'];
+    if (encoding === undefined) this.done(body);
+    else inflate(body, encoding, this.reader.limits.maxBytes, this.done);
+  }
+
+  fail(fault: BodyFault): void {
+    if (this.over) return;
+    this.over = true;
+    this.message?.done();
+    if (fault === 'too-large') this.reader.waste(this);
+    else this.reader.forget(this);
+    this.done(this.whole(), fault);
+  }
+
+  /** Nothing comes any more. */
+  stop(): void {
+    (this.request as ReadRequest)[READING] = undefined;
+    this.message?.done();
+    this.reader.forget(this);
+  }
+
+  private whole(): Buffer {
+    const body = this.assembly ? this.assembly.bytes : (this.first ?? NOTHING);
+    this.first = this.assembly = undefined;
+    return body;
+  }
+}
+
+function onData(this: ReadRequest, chunk: Buffer): void {
+  this[READING]?.take(chunk);
+}
+
+function onEnd(this: ReadRequest): void {
+  this[READING]?.end();
+}
+
+function onClose(this: ReadRequest): void {
+  this[READING]?.stop();
+}
+
+function onError(): void {}
+
 /** Reads the bodies of requests, of whatever `Content-Type`, within limits of size and time. */
 export class BodyReader {
   private readonly readings: Reading[] = [];
@@ -42,8 +120,8 @@ export class BodyReader {
   /** @param unfinished what of bodies has come, until they are whole */
   constructor(
     private readonly clock: Clock,
-    private readonly limits: BodyLimits,
-    private readonly unfinished: Unfinished,
+    readonly limits: BodyLimits,
+    readonly unfinished: Unfinished,
   ) {
     this.timeout = new Timeout(clock, () => this.onTimeout());
   }
@@ -52,57 +130,23 @@ export class BodyReader {
     const limit = this.limits.maxBytes;
     if (request.readableEnded) return this.parsed(request, done);
     const declared = Number(request.headers['content-length'] ?? 0);
-    let first: Buffer | undefined;
-    let assembly: Assembly | undefined;
-    /** What has come of it counts; there only for a body that does not come at once. */
-    let message: UnfinishedMessage | undefined;
-    let size = 0;
-    let over = false;
-    const finish = (fault?: BodyFault) => {
-      if (over) return;
-      over = true;
-      message?.done();
-      if (fault === 'too-large') reading.until = this.clock.now() + this.limits.timeout;
-      else this.forget(reading);
-      const body = assembly ? assembly.bytes : (first ?? NOTHING);
-      if (fault) return done(body, fault);
-      const encoding = request.headers['content-encoding'];
-      if (encoding === undefined) done(body);
-      else inflate(body, encoding, limit, done);
-    };
     const now = this.clock.now();
     const patience = declared > limit ? GLANCE : this.limits.timeout;
-    const reading: Reading = { request, until: now + patience, fail: finish, place: this.readings.length };
-    this.readings.push(reading);
+    const reading = new Reading(this, request, declared, now + patience, done);
+    reading.place = this.readings.push(reading) - 1;
     if (!this.timeout.running) this.timeout.start(patience);
     else if (declared > limit) this.timeout.start(Math.min(this.timeout.deadline - now, GLANCE));
-    request.on('data', (chunk: Buffer) => {
-      if (over) return; // the rest is thrown away, so that the client reads the answer and not a reset
-      size += chunk.length;
-      if (first === undefined) first = chunk;
-      else (assembly ??= new Assembly(first)).add(chunk);
-      if (size > limit || declared > limit) return finish('too-large');
-      if (size === declared) return;
-      message ??= new UnfinishedMessage(this.unfinished, () => {
-        finish('crowded');
-        hangUp(request);
-      });
-      message.add(chunk.length);
-    });
-    request.on('end', () => {
-      this.forget(reading);
-      finish();
-    });
-    request.on('close', () => {
-      this.forget(reading);
-      message?.done();
-      over = true;
-    });
-    request.on('error', () => {});
+    (request as ReadRequest)[READING] = reading;
+    request.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onError);
   }
 
-  /** The last one takes its place. */
-  private forget(reading: Reading): void {
+  /** @internal The rest of a body that is too large is thrown away, for a while. */
+  waste(reading: Reading): void {
+    reading.until = this.clock.now() + this.limits.timeout;
+  }
+
+  /** @internal The last one takes its place. */
+  forget(reading: Reading): void {
     const { place } = reading;
     if (place < 0) return;
     const last = this.readings.pop()!;
@@ -128,8 +172,7 @@ export class BodyReader {
         continue;
       }
       this.forget(reading);
-      const declared = Number(reading.request.headers['content-length'] ?? 0);
-      reading.fail(declared > this.limits.maxBytes ? 'too-large' : 'timeout');
+      reading.fail(reading.declared > this.limits.maxBytes ? 'too-large' : 'timeout');
       hangUp(reading.request);
     }
     if (next !== Infinity) this.timeout.start(next - now);

@@ -55,7 +55,7 @@ export class BoshClient implements Client, ExchangeOwner {
   private readonly overactivity: Overactivity;
   private readonly waitTimeout: Timeout;
   private readonly inactivityTimeout: Timeout;
-  private readonly slowTimeout: Timeout;
+  private slowTimeout: Timeout | undefined;
   /** Milliseconds. */
   private readonly wait: number;
   private readonly hold: number;
@@ -106,10 +106,6 @@ export class BoshClient implements Client, ExchangeOwner {
     this.answerUpTo = granted.rid - 1;
     this.waitTimeout = new Timeout(clock, () => this.onWait());
     this.inactivityTimeout = new Timeout(clock, () => this.abandon('inactivity'));
-    this.slowTimeout = new Timeout(clock, () => {
-      this.slowed = false;
-      this.schedule();
-    });
   }
 
   get address(): string {
@@ -283,6 +279,10 @@ export class BoshClient implements Client, ExchangeOwner {
       : this.overactivity.holding(empty, this.held.liveCount, now);
     if (verdict === 'slow' && !this.slowed) {
       this.slowed = true;
+      this.slowTimeout ??= new Timeout(this.context.clock, () => {
+        this.slowed = false;
+        this.schedule();
+      });
       this.slowTimeout.start(this.overactivity.delay(now));
     }
     return verdict !== 'violation';
@@ -539,7 +539,7 @@ export class BoshClient implements Client, ExchangeOwner {
     this.state = 'over';
     this.waitTimeout.stop();
     this.inactivityTimeout.stop();
-    this.slowTimeout.stop();
+    this.slowTimeout?.stop();
     this.order.stop();
     this.place.release();
   }

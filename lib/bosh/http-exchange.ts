@@ -47,13 +47,13 @@ export class HttpExchange extends Exchange {
       body = gzipSync(body, { level: constants.Z_BEST_SPEED });
       extra = { ...extra, 'Content-Encoding': 'gzip' };
     }
-    this.http.send(this.request, this.outgoing, status, type, body, extra, this.onWritten);
+    this.http.send(this.request, this.outgoing, status, type, body, extra, (error) => this.written(error));
   }
 
-  private readonly onWritten = (error?: Error | null) => {
+  private written(error: Error | null | undefined): void {
     // A write that was under way when the connection was lost ends without an error.
     this.flushed = !error && !this.request.socket.destroyed;
-  };
+  }
 }
 
 function acceptsGzip({ headers }: IncomingMessage): boolean {

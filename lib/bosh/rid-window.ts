@@ -6,7 +6,9 @@ export type RidPlace = 'ahead' | 'past' | 'beyond';
  * (XEP-0124, section 14.2). A request that leaves a gap is parked until the gap is filled.
  */
 export class RidWindow<T> {
-  private readonly parked = new Map<number, T>();
+  /** What is to be served next. Requests mostly come in order: the others cost a session nothing. */
+  private following: T | undefined;
+  private gapped: Map<number, T> | undefined;
 
   /**
    * @param last the highest `rid` that was served, with none missing before it
@@ -23,29 +25,35 @@ export class RidWindow<T> {
   }
 
   park(rid: number, item: T): void {
-    this.parked.set(rid, item);
+    if (rid === this.last + 1) this.following = item;
+    else (this.gapped ??= new Map()).set(rid, item);
   }
 
   get(rid: number): T | undefined {
-    return this.parked.get(rid);
+    return rid === this.last + 1 ? this.following : this.gapped?.get(rid);
   }
 
   /** What is to be served next, if it is there. */
   get next(): T | undefined {
-    return this.parked.size === 0 ? undefined : this.parked.get(this.last + 1);
+    return this.following;
   }
 
   /** {@link next} is being served. */
   advance(): void {
-    this.parked.delete(++this.last);
+    this.following = undefined;
+    const next = ++this.last + 1;
+    if (!this.gapped) return;
+    this.following = this.gapped.get(next);
+    this.gapped.delete(next);
   }
 
   get parkedCount(): number {
-    return this.parked.size;
+    return (this.following === undefined ? 0 : 1) + (this.gapped?.size ?? 0);
   }
 
   /** What is parked, in order. */
   waiting(): T[] {
-    return [...this.parked].sort(([a], [b]) => a - b).map(([, item]) => item);
+    const later = this.gapped ? [...this.gapped].sort(([a], [b]) => a - b).map(([, item]) => item) : [];
+    return this.following === undefined ? later : [this.following, ...later];
   }
 }

@@ -111,7 +111,7 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
   private outbound: Lane | undefined;
   private inbound: Lane | undefined;
   /** All lanes to the server; of a stream that is shared, each client has its own. */
-  private readonly inboundLanes = new Set<Lane>();
+  private inboundLanes = NO_LANES;
 
   constructor(
     readonly domain: string,
@@ -229,6 +229,7 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
   newInboundLane(ends: LaneEnds): Lane | undefined {
     if (!this.laneContext) return undefined;
     const lane = new Lane({ session: this, direction: 'in' }, ends, this.laneContext);
+    if (this.inboundLanes === NO_LANES) this.inboundLanes = new Set();
     this.inboundLanes.add(lane);
     return lane;
   }
@@ -487,3 +488,6 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
 
 /** Ends at which the client said nothing: it may want to resume. */
 const UNCLEAN: ReadonlySet<EndReason> = new Set(['lost', 'inactivity']);
+
+/** Of all sessions that have none: most. */
+const NO_LANES: Set<Lane> = new Set();
