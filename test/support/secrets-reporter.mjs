@@ -14,8 +14,13 @@ export default class SecretsReporter {
     for (const { message } of entries ?? []) this.leaks.push(...leaksIn(message).map((leak) => `${testFilePath}: ${leak}`));
   }
 
-  onRunComplete() {
+  /** Counted as a file that could not be run, so that the closing line tells of it, too. */
+  onRunComplete(_contexts, results) {
     this.leaks.push(...leaksIn(takeRecords(process.env.TEST_OUTPUT_DIR)));
+    const error = this.getLastError();
+    if (!error) return;
+    results.numRuntimeErrorTestSuites++;
+    process.stderr.write(`\n${error.message}\n`);
   }
 
   /** Jest fails the run with what this returns. */

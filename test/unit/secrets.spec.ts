@@ -53,14 +53,15 @@ describe('the search of the output for secrets', () => {
            import Reporter from ${JSON.stringify(join(support, 'secrets-reporter.mjs'))};
            record(process.argv[1]);
            const reporter = new Reporter();
-           reporter.onRunComplete();
-           console.log(reporter.getLastError()?.message ?? 'clean');`,
+           const results = { numRuntimeErrorTestSuites: 0 };
+           reporter.onRunComplete([], results);
+           console.log(results.numRuntimeErrorTestSuites, reporter.getLastError()?.message ?? 'clean');`,
           text,
         ],
-        { env: { ...process.env, TEST_OUTPUT_DIR: directory }, encoding: 'utf8' },
+        { env: { ...process.env, TEST_OUTPUT_DIR: directory }, encoding: 'utf8', stdio: 'pipe' },
       );
-    expect(run('nothing to see')).toBe('clean\n');
-    expect(run(`session ${sid} ended`)).toMatch(/^secrets in the output of this run, 1 times:\nan identifier/);
+    expect(run('nothing to see')).toBe('0 clean\n');
+    expect(run(`session ${sid} ended`)).toMatch(/^1 secrets in the output of this run, 1 times:\nan identifier/);
     rmSync(directory, { recursive: true, force: true });
   });
 });
