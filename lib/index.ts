@@ -64,6 +64,8 @@ export {
   XmppHealthIndicator,
   XmppMetrics,
   XmppTrace,
+  type XmppClusterHealth,
+  type XmppHealthDetails,
   type XmppHealthReport,
   type XmppHealthResult,
   type XmppTraceHandle,
@@ -75,6 +77,8 @@ export {
 export {
   XmppAdminController,
   XmppAdminModule,
+  type XmppAdminClient,
+  type XmppAdminCounts,
   type XmppAdminDetails,
   type XmppAdminFilter,
   type XmppAdminOptions,
@@ -82,8 +86,10 @@ export {
   type XmppAdminPage,
   type XmppAdminSession,
   type XmppAdminState,
+  type XmppAdminUpstream,
   type XmppRecordedLine,
   type XmppRecording,
+  type XmppRecordingLines,
 } from './admin/index.js';
 export { XmppWsAdapter } from './websocket/index.js';
 export { EmbeddedUpstream } from './upstream/embedded/index.js';

@@ -18,7 +18,7 @@ import {
 import { oneLine } from '../observability/index.js';
 import { Admin, type XmppAdminDetails, type XmppAdminOverview, type XmppAdminPage } from './admin.service.js';
 import { Parameters, requireJson } from './parameters.js';
-import type { XmppRecordedLine, XmppRecording } from './recordings.js';
+import type { XmppRecording, XmppRecordingLines } from './recordings.js';
 
 const MAX_PAGE = 500;
 const MAX_TRACE = 86_400;
@@ -72,7 +72,7 @@ export class XmppAdminController {
   @Post('kick')
   @HttpCode(200)
   @Header('Cache-Control', 'no-store')
-  async kick(@Headers('content-type') type: string | undefined, @Body() body: unknown): Promise<{ ended: number }> {
+  async kick(@Headers('content-type') type: string | undefined, @Body() body: unknown): Promise<Record<'ended', number>> {
     requireJson(type);
     const asked = new Parameters(body, ['key', 'text']);
     const key = asked.required('key');
@@ -86,7 +86,7 @@ export class XmppAdminController {
   @Post('drain')
   @HttpCode(200)
   @Header('Cache-Control', 'no-store')
-  drain(@Headers('content-type') type: string | undefined, @Body() body: unknown): { moved: number } {
+  drain(@Headers('content-type') type: string | undefined, @Body() body: unknown): Record<'moved', number> {
     requireJson(type);
     const asked = new Parameters(body, ['websocket', 'bosh']);
     const [websocket, bosh] = [asked.text('websocket'), asked.text('bosh')];
@@ -100,7 +100,7 @@ export class XmppAdminController {
   /** Takes new sessions again. */
   @Delete('drain')
   @Header('Cache-Control', 'no-store')
-  undrain(): { drain: null } {
+  undrain(): Record<'drain', null> {
     this.admin.undrain();
     this.logger.log('clients are sent elsewhere no longer');
     return { drain: null };
@@ -109,7 +109,7 @@ export class XmppAdminController {
   /** The traces that were started here. */
   @Get('traces')
   @Header('Cache-Control', 'no-store')
-  traces(): { traces: readonly XmppRecording[] } {
+  traces(): Record<'traces', readonly XmppRecording[]> {
     return { traces: this.admin.recordings.list() };
   }
 
@@ -129,7 +129,7 @@ export class XmppAdminController {
   /** Its lines after the one whose number is `after`. */
   @Get('traces/:id')
   @Header('Cache-Control', 'no-store')
-  trace(@Param('id', ParseIntPipe) id: number, @Query() query: unknown): XmppRecording & { recorded: readonly XmppRecordedLine[] } {
+  trace(@Param('id', ParseIntPipe) id: number, @Query() query: unknown): XmppRecordingLines {
     const after = new Parameters(query, ['after']).integer('after', 0, 0, Number.MAX_SAFE_INTEGER);
     const found = this.admin.recordings.lines(id, after);
     if (!found) throw new NotFoundException('no such trace');
@@ -139,7 +139,7 @@ export class XmppAdminController {
   /** Stops one, and forgets what it saw. */
   @Delete('traces/:id')
   @Header('Cache-Control', 'no-store')
-  stopTrace(@Param('id', ParseIntPipe) id: number): { stopped: number } {
+  stopTrace(@Param('id', ParseIntPipe) id: number): Record<'stopped', number> {
     if (!this.admin.recordings.stop(id)) throw new NotFoundException('no such trace');
     this.logger.log(`trace ${id} was stopped`);
     return { stopped: id };

@@ -3,7 +3,7 @@ import { XmppOptionsError } from '../xmpp.options.js';
 import { XmppAdminController } from './admin.controller.js';
 import { Admin } from './admin.service.js';
 
-/** @publicApi */
+/** @publicApi For `XmppAdminModule.forRoot()`. */
 export interface XmppAdminOptions {
   /** Who may: a guard of the app, as a class that Nest makes, or made. There is no administration without one. */
   readonly guard: Type<CanActivate> | CanActivate;

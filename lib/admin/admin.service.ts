@@ -7,18 +7,27 @@ import { Recordings } from './recordings.js';
 
 /** @publicApi A session, as the administration tells of it. */
 export interface XmppAdminSession {
+  /** As in `XmppSessionService`. */
   readonly id: string;
+  /** XMPP domain. */
   readonly domain: string;
   /** Full JID; null until a resource is bound. */
   readonly jid: string | null;
+  /** Over which its client came. */
   readonly transport: Transport;
+  /** IP address of the client, after trusted proxies. */
   readonly address: string;
+  /** Whether the client came over TLS. */
   readonly secure: boolean;
+  /** How far it is. */
   readonly state: XmppAdminState;
+  /** The server keeps the stream for resumption when its connection is cut (XEP-0198). */
   readonly resumable: boolean;
   /** ISO 8601. */
   readonly openedAt: string;
+  /** How long it lives. */
   readonly seconds: number;
+  /** What passed. */
   readonly traffic: Traffic;
   /** Clients that share it; 0 where it is not shared. */
   readonly sharedBy: number;
@@ -28,51 +37,92 @@ export interface XmppAdminSession {
   readonly node: string | null;
 }
 
-/** @publicApi */
+/** @publicApi How far a session is: its stream is open, its client authenticated, a resource bound. */
 export type XmppAdminState = 'open' | 'authenticated' | 'bound';
+
+/** @publicApi A client of a shared session, as the administration tells of it. */
+export interface XmppAdminClient extends Omit<SharedClient, 'attachedAt'> {
+  /** ISO 8601. */
+  readonly attachedAt: string;
+}
 
 /** @publicApi With those who share it. */
 export interface XmppAdminDetails extends XmppAdminSession {
-  readonly clients: readonly (Omit<SharedClient, 'attachedAt'> & { readonly attachedAt: string })[];
+  /** None where it is not shared. */
+  readonly clients: readonly XmppAdminClient[];
 }
 
 /** @publicApi Some of the sessions. */
 export interface XmppAdminPage {
   /** How many there are that were asked for. */
   readonly total: number;
+  /** How many of them stand before these. */
   readonly offset: number;
+  /** Most of them on a page. */
   readonly limit: number;
+  /** Those of this page. */
   readonly sessions: readonly XmppAdminSession[];
+}
+
+/** @publicApi Whether an upstream could be reached when a stream was last opened. */
+export interface XmppAdminUpstream {
+  /** XMPP domain. */
+  readonly domain: string;
+  /** Its name. */
+  readonly upstream: string;
+  /** Whether it could. */
+  readonly up: boolean;
+}
+
+/** @publicApi How many sessions live: in all, by transport, by state. */
+export interface XmppAdminCounts extends Readonly<Record<Transport | XmppAdminState, number>> {
+  /** All of them. */
+  readonly total: number;
 }
 
 /** @publicApi Of this process; totals are since its start. */
 export interface XmppAdminOverview {
   /** ISO 8601. */
   readonly now: string;
+  /** Seconds. */
   readonly uptime: number;
-  readonly sessions: { readonly total: number } & Readonly<Record<Transport | XmppAdminState, number>>;
-  /** Places that are taken, and how many there are (`limits.maxSessions`). */
+  /** That live now. */
+  readonly sessions: XmppAdminCounts;
+  /** Places that are taken. */
   readonly clients: number;
+  /** How many there are: `limits.maxSessions`. */
   readonly clientsLimit: number;
-  readonly shared: { readonly streams: number; readonly clients: number };
-  readonly traffic: Traffic;
+  /** Streams that are shared. */
+  readonly sharedStreams: number;
+  /** The clients on them. */
+  readonly sharedClients: number;
+  /** What passed in all sessions. */
+  readonly traffic: Readonly<Traffic>;
+  /** Sessions whose stream was opened. */
   readonly opened: number;
+  /** Sessions that ended, by reason. */
   readonly ended: Readonly<Record<string, number>>;
+  /** Times that a limit refused, slowed or ended somebody, by option. */
   readonly limitHits: Readonly<Record<string, number>>;
-  readonly upstreams: readonly { readonly domain: string; readonly upstream: string; readonly up: boolean }[];
+  /** Those that were asked for a stream. */
+  readonly upstreams: readonly XmppAdminUpstream[];
   /** Where clients are sent on to; null while they are not. */
   readonly drain: Destinations | null;
+  /** The process goes down and takes no new session. */
   readonly shuttingDown: boolean;
-  /** Bytes. */
+  /** Bytes that are resident. */
   readonly memory: number;
 }
 
 /** @publicApi Which sessions are asked for. */
 export interface XmppAdminFilter {
-  /** In the id, the JID, the domain or the address, anywhere. */
+  /** In the JID, the domain or the address, anywhere; or a session's whole id. */
   readonly search?: string | undefined;
+  /** In the JID, anywhere. */
   readonly jid?: string | undefined;
+  /** Over which their clients came. */
   readonly transport?: Transport | undefined;
+  /** How far they are. */
   readonly state?: XmppAdminState | undefined;
   /** What it begins with. */
   readonly address?: string | undefined;
@@ -119,7 +169,8 @@ export class Admin implements OnApplicationBootstrap {
       sessions,
       clients: registry.count,
       clientsLimit: registry.limits.maxSessions,
-      shared: { streams: shared.length, clients: shared.reduce((total, { clients }) => total + clients.length, 0) },
+      sharedStreams: shared.length,
+      sharedClients: shared.reduce((total, { clients }) => total + clients.length, 0),
       traffic: { ...registry.traffic },
       opened: [...counts.opened.values()].reduce((total, count) => total + count, 0),
       ended: Object.fromEntries(counts.ended),
@@ -184,7 +235,7 @@ export class Admin implements OnApplicationBootstrap {
       traffic: { stanzasIn, bytesIn, stanzasOut, bytesOut },
       sharedBy: shares.get(id)?.length ?? 0,
       traced: this.recordings.follows(id),
-      node: (session as { readonly node?: string }).node ?? null,
+      node: session.node ?? null,
     };
   }
 

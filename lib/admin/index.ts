@@ -1,4 +1,14 @@
 export { XmppAdminController } from './admin.controller.js';
 export { XmppAdminModule, type XmppAdminOptions } from './admin.module.js';
-export type { XmppAdminDetails, XmppAdminFilter, XmppAdminOverview, XmppAdminPage, XmppAdminSession, XmppAdminState } from './admin.service.js';
-export type { XmppRecordedLine, XmppRecording } from './recordings.js';
+export type {
+  XmppAdminClient,
+  XmppAdminCounts,
+  XmppAdminDetails,
+  XmppAdminFilter,
+  XmppAdminOverview,
+  XmppAdminPage,
+  XmppAdminSession,
+  XmppAdminState,
+  XmppAdminUpstream,
+} from './admin.service.js';
+export type { XmppRecordedLine, XmppRecording, XmppRecordingLines } from './recordings.js';

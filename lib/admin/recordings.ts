@@ -2,10 +2,13 @@ import type { XmppTrace, XmppTraceHandle, XmppTraceLine } from '../observability
 
 /** @publicApi A trace that the administration started, and what it saw. */
 export interface XmppRecording {
+  /** Names it in requests. */
   readonly id: number;
   /** What was asked for: a session's id where it was asked for by `sid`. */
   readonly key: string;
+  /** ISO 8601. */
   readonly startedAt: string;
+  /** Whether it goes on: not stopped, its time not over, and its session, where it is of a single one, alive. */
   readonly running: boolean;
   /** How many lines there were, of which the last ones are kept. */
   readonly lines: number;
@@ -15,7 +18,14 @@ export interface XmppRecording {
 export interface XmppRecordedLine extends Omit<XmppTraceLine, 'at'> {
   /** From 1. */
   readonly number: number;
+  /** ISO 8601. */
   readonly at: string;
+}
+
+/** @publicApi A trace with what it saw. */
+export interface XmppRecordingLines extends XmppRecording {
+  /** In the order in which it happened. */
+  readonly recorded: readonly XmppRecordedLine[];
 }
 
 /** As many are kept, the newest. */
@@ -57,7 +67,7 @@ export class Recordings {
   }
 
   /** @returns its lines after one; undefined when there is no such trace */
-  lines(id: number, after: number): (XmppRecording & { readonly recorded: readonly XmppRecordedLine[] }) | undefined {
+  lines(id: number, after: number): XmppRecordingLines | undefined {
     const recording = this.all.get(id);
     return recording && { ...view(recording), recorded: recording.lines.filter(({ number }) => number > after) };
   }

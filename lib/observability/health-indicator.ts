@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { XmppHealth, type XmppHealthReport } from './health.js';
+import { XmppHealth, type XmppHealthDetails, type XmppHealthReport } from './health.js';
 
 /**
  * What an indicator of `@nestjs/terminus` says, under its key.
@@ -8,13 +8,13 @@ import { XmppHealth, type XmppHealthReport } from './health.js';
  */
 export type XmppHealthResult<Key extends string, Status extends string> = Record<
   Key,
-  { status: Status } & XmppHealthReport['details']
+  XmppHealthDetails & Record<'status', Status>
 >;
 
 /**
  * {@link XmppHealth} for `@nestjs/terminus` 11 and 12, an optional peer: `up`, `degraded` when some of the domains have no
- * usable upstream, `down` when none has or the process shuts down. Version 11 has no `degraded`: there it is `up`, and
- * `upstreams` tells the rest.
+ * usable upstream or other nodes of a cluster cannot be reached, `down` when no domain has one or the process shuts down.
+ * Version 11 has no `degraded`: there it is `up`, and the details tell the rest.
  *
  * @publicApi
  */

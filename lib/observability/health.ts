@@ -5,20 +5,35 @@ import { SessionRegistry } from '../session/index.js';
 import { Upstreams } from '../upstream/upstreams.js';
 import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
 
-/** @publicApi */
+/** @publicApi What {@link XmppHealth.check} says. */
 export interface XmppHealthReport {
   /**
    * `degraded`: some of the domains have no usable upstream, or the other nodes cannot be reached. `down`: no domain
    * has one, or the process shuts down.
    */
   status: 'up' | 'degraded' | 'down';
-  details: {
-    sessions: number;
-    /** By domain: `up`, or why it is not. */
-    upstreams: Record<string, string>;
-    /** Only in a cluster: what this node is called, how many nodes live, and whether they can be reached. */
-    cluster?: { node: string; nodes: number; bus: 'up' | 'down' };
-  };
+  /** What it is made of. */
+  details: XmppHealthDetails;
+}
+
+/** @publicApi What an {@link XmppHealthReport} is made of. */
+export interface XmppHealthDetails {
+  /** Of this process. */
+  sessions: number;
+  /** By domain: `up`, or why it is not. */
+  upstreams: Record<string, string>;
+  /** Only in a cluster. */
+  cluster?: XmppClusterHealth;
+}
+
+/** @publicApi A node among the others. */
+export interface XmppClusterHealth {
+  /** What this node is called. */
+  node: string;
+  /** How many nodes live. */
+  nodes: number;
+  /** Whether they can be reached. */
+  bus: 'up' | 'down';
 }
 
 /** Milliseconds that a probe may take, and that its result is good for. */

@@ -1,5 +1,5 @@
 export { Counts } from './counts.js';
-export { XmppHealth, type XmppHealthReport } from './health.js';
+export { XmppHealth, type XmppClusterHealth, type XmppHealthDetails, type XmppHealthReport } from './health.js';
 export { XmppHealthIndicator, type XmppHealthResult } from './health-indicator.js';
 export { Journal, oneLine } from './journal.js';
 export { XmppMetrics } from './metrics.js';

@@ -54,6 +54,7 @@ export class XmppMetrics implements OnApplicationShutdown {
     for (const family of this.families) (registry as Registry).registerMetric(family as unknown as Metric);
   }
 
+  /** Called by Nest. */
   onApplicationShutdown(): void {
     this.lag?.disable();
   }

@@ -9,6 +9,7 @@ import { redact } from './redaction.js';
 
 /** @publicApi One thing that passed in a session that is traced, or that happened to it. */
 export interface XmppTraceLine {
+  /** When it passed. */
   readonly at: Date;
   /** The session's `id`. */
   readonly session: string;
@@ -23,7 +24,7 @@ export interface XmppTraceLine {
 /** @publicApi Where the lines of a trace go. What it throws is logged, and harms nobody. */
 export type XmppTraceSink = (line: XmppTraceLine) => void;
 
-/** @publicApi */
+/** @publicApi For {@link XmppTrace.start}. */
 export interface XmppTraceOptions {
   /** Seconds after which the trace stops by itself; 0: never. Default: 600. */
   readonly seconds?: number;
@@ -35,6 +36,7 @@ export interface XmppTraceOptions {
 export interface XmppTraceInfo {
   /** What {@link XmppTrace.stop} takes: the session's `id` where the trace was started by a `sid`. */
   readonly key: string;
+  /** When. */
   readonly startedAt: Date;
   /** Ids of the sessions that it follows now. */
   readonly sessions: readonly string[];
@@ -44,6 +46,7 @@ export interface XmppTraceInfo {
 export interface XmppTraceHandle extends XmppTraceInfo {
   /** Not stopped, its time is not over, and, of a single session, that lives. */
   readonly running: boolean;
+  /** Nothing more comes of it. */
   stop(): void;
 }
 
@@ -114,6 +117,7 @@ export class XmppTrace implements OnApplicationShutdown {
     return [...this.traces].map(({ key, startedAt, sessions }) => ({ key, startedAt, sessions }));
   }
 
+  /** Called by Nest. */
   onApplicationShutdown(): void {
     for (const trace of this.traces) trace.stop();
   }

@@ -63,7 +63,7 @@ async function refresh() {
   if (!paused && api && turn === asked) timer = setTimeout(refresh, document.hidden ? INTERVAL * 5 : INTERVAL);
 }
 
-function showOverview({ now, uptime, sessions, clients, clientsLimit, shared, traffic, upstreams, drain, shuttingDown, memory }) {
+function showOverview({ now, uptime, sessions, clients, clientsLimit, sharedStreams, sharedClients, traffic, upstreams, drain, shuttingDown, memory }) {
   const at = Date.parse(now);
   const since = before ? Math.max(0.001, (at - before.at) / 1000) : undefined;
   const perSecond = (name) => (since ? Math.max(0, traffic[name] - before.traffic[name]) / since : 0);
@@ -72,7 +72,7 @@ function showOverview({ now, uptime, sessions, clients, clientsLimit, shared, tr
   byId('sessions-now').textContent = number(sessions.total);
   byId('sessions-detail').textContent =
     `${number(sessions.websocket)} WebSocket · ${number(sessions.bosh)} BOSH` +
-    (shared.streams > 0 ? ` · ${number(shared.streams)} shared by ${number(shared.clients)}` : '');
+    (sharedStreams > 0 ? ` · ${number(sharedStreams)} shared by ${number(sharedClients)}` : '');
   sparks.sessions.push(sessions.total);
   if (since) {
     byId('stanzas-now').textContent = rate(stanzasIn + stanzasOut);
