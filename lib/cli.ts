@@ -74,6 +74,9 @@ function lineOf({ level, area, text, advice }: Finding): string {
   return advice === undefined ? line : `${line}${' '.repeat(20)}-> ${advice}\n`;
 }
 
+// Whoever reads the output has seen enough: `doctor … | head`.
+process.stdout.on('error', () => process.exit(1));
+
 main().then(
   (code) => (process.exitCode = code),
   (error: unknown) => {

@@ -47,6 +47,8 @@ export interface Asked {
 const PATIENCE = 10;
 /** No answer that is asked for is larger. */
 const LARGEST = 1_000_000;
+/** Characters. */
+const LONGEST_TEXT = 300;
 
 /** One look at a deployment: where it is, who asks, and what was found. */
 export class Examination {
@@ -123,10 +125,17 @@ export class Examination {
     return allowed === '*' || allowed === this.origin;
   }
 
-  private report(finding: Finding): void {
-    this.findings.push(finding);
-    this.options.onFinding?.(finding);
+  private report({ text, ...finding }: Finding): void {
+    const safe = { ...finding, text: printable(text) };
+    this.findings.push(safe);
+    this.options.onFinding?.(safe);
   }
+}
+
+/** Much of it comes from the other side: it must neither move a terminal's cursor nor flood it. */
+function printable(text: string): string {
+  const line = text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '?');
+  return line.length > LONGEST_TEXT ? `${line.slice(0, LONGEST_TEXT)}…` : line;
 }
 
 /** What went wrong, in one line. */
