@@ -11,6 +11,7 @@ import {
   unguessable,
   type Client,
   type ClientSession,
+  type EndReason,
   type ConnectContext,
   type SessionEnd,
   type SharedOpening,
@@ -71,6 +72,9 @@ const REFUSALS = new Map<number | undefined, SessionEnd>([
   [TOO_MANY_PIECES, { reason: 'error', condition: 'policy-violation', text: 'frame in too many pieces' }],
   [TOO_LARGE, { reason: 'error', condition: 'policy-violation', text: 'frame too large' }],
 ]);
+
+/** Ends that are ours alone: the server can still be told something. */
+const STREAM_GOES: ReadonlySet<EndReason> = new Set(['shutdown', 'terminated', 'auth-timeout']);
 
 /** `1012` Service Restart. */
 const SERVICE_RESTART = 1012;
@@ -152,6 +156,8 @@ export class WebSocketClient implements Client, TextReceiver {
 
   onEnd(end: SessionEnd): void {
     if (end.resumable) return this.cut();
+    // It does not read, and will hardly begin to: while the stream still goes, the senders can be told.
+    if (this.writer.isFull && STREAM_GOES.has(end.reason)) this.session?.bounceAll(this.writer.unsent);
     this.bye(end);
   }
 
@@ -364,7 +370,7 @@ export class WebSocketClient implements Client, TextReceiver {
     this.unfinished?.done();
     this.timer.stop();
     this.openTimer.stop();
-    this.session?.leave({ reason: 'lost' });
+    this.session?.leave({ reason: 'lost' }, this.writer.unsent);
     this.context.onGone(this);
   }
 

@@ -17,6 +17,8 @@ export class FrameWriter implements Deferred {
   private ended = false;
   /** More waits than may, and whoever writes was told so. */
   private full = false;
+  /** Batches that the socket has and that have not left. */
+  private readonly underWay: (Stanza | Buffer)[][] = [];
 
   constructor(
     private readonly socket: Duplex,
@@ -29,6 +31,16 @@ export class FrameWriter implements Deferred {
   /** What waits for the peer. */
   get bytes(): number {
     return this.socket.writableLength + this.batchBytes;
+  }
+
+  /** Whether the peer does not read, and whoever writes was told so. */
+  get isFull(): boolean {
+    return this.full;
+  }
+
+  /** The stanzas that are not known to have left, in order: of a batch all or none. */
+  get unsent(): Stanza[] {
+    return [...this.underWay.flat(), ...this.batch].filter((message): message is Stanza => !Buffer.isBuffer(message));
   }
 
   /**
@@ -66,9 +78,10 @@ export class FrameWriter implements Deferred {
     if (batch.length === 0) return;
     this.batch = [];
     this.batchBytes = 0;
+    this.underWay.push(batch);
     if (!socket.writable) return;
     // Not the socket's own 'drain': that one knows another limit.
-    const written = this.full ? this.written : undefined;
+    const written = this.full ? this.drained : this.written;
     if (batchBytes <= COPY_LIMIT) {
       const bytes = Buffer.allocUnsafe(batchBytes);
       let at = 0;
@@ -95,7 +108,13 @@ export class FrameWriter implements Deferred {
     socket.uncork();
   }
 
-  private readonly written = (): void => {
+  private readonly written = (error?: Error | null): void => {
+    if (!error) this.underWay.shift();
+  };
+
+  private readonly drained = (error?: Error | null): void => {
+    if (error) return; // nobody is there to go on for
+    this.underWay.shift();
     if (!this.full) return;
     this.full = false;
     this.onDrained();

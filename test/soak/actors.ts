@@ -132,9 +132,7 @@ function watch(world: World, client: SoakClient, anchor?: SoakClient): void {
     const { user } = client.options;
     if (client.doomed || excused(world) || client.gone === 'left' || (anchor && !anchor.alive)) return;
     // Nobody waits for ever for one that does not read (limits.maxBufferedBytes).
-    if (client.options.key !== undefined && client.gone === 'policy-violation' && Date.now() - client.hinderedAt < AFTERMATH) {
-      return count(world, 'left behind', user);
-    }
+    if (client.options.key !== undefined && client.gone === 'policy-violation') return count(world, 'left behind', user);
     world.ledger.fault(`${user} lost the stream over ${client.transport}: ${client.gone}`);
   };
 }
@@ -181,7 +179,6 @@ function act(world: World, client: SoakClient, random: Random, mayFail = true): 
 /** What happens to connections, and to those who read from them. */
 function accident(world: World, client: SoakClient, dice: number, duration: number): void {
   const connections = client.connections();
-  client.hinderedAt = Date.now() + duration;
   if (dice < 0.25) {
     count(world, 'reads slowly', client.options.user);
     client.sleep(duration);

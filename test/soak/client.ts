@@ -35,8 +35,6 @@ export class SoakClient implements LinkHandler {
   gone: string | undefined;
   /** Something was done to it that it may not survive. */
   doomed = false;
-  /** When it could read again, for the last time. */
-  hinderedAt = -Infinity;
   life!: Life;
   onGoneForGood: (() => void) | undefined;
   private link!: Link;
@@ -79,7 +77,7 @@ export class SoakClient implements LinkHandler {
   /** Logs in, or attaches, and is available. */
   async login(): Promise<void> {
     const { gate, ledger, user, transport, key, prebound, managed } = this.options;
-    this.life = this.options.joins ? ledger.beginSender(user) : ledger.begin(user, !prebound);
+    this.life = this.options.joins ? ledger.beginSender(user) : ledger.begin(user);
     if (prebound) {
       this.link = BoshLink.attach(gate, this, prebound);
     } else {
@@ -92,6 +90,7 @@ export class SoakClient implements LinkHandler {
       const bound = await this.take((element) => element.kind === 'iq' && element.attribute('id') === 'bind');
       this.full = bound.child('bind', BIND)?.child('jid')?.text() ?? '';
       if (this.full === '') throw new Error(`${user} was not bound: ${bound}`);
+      ledger.replace(this.life);
     }
     if (managed) {
       this.link.send(`<enable xmlns='${SM}' resume='true' max='25'/>`);
@@ -255,6 +254,7 @@ export class SoakClient implements LinkHandler {
       const body = element.child('body')?.text() ?? '';
       if (body.split(' ', 1)[0] !== id) return ledger.fault(`${user} got ${id} with the text of another: ${body.slice(0, 40)}`);
       this.got.push(id);
+      this.note(id);
       ledger.received(this.reader, id, element.child('delay', 'urn:xmpp:delay') !== undefined);
     } else if (element.kind === 'iq' && (type === 'result' || type === 'error')) {
       const pong = this.pongs.get(id);

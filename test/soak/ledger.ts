@@ -68,14 +68,17 @@ export class Ledger {
   private readonly startedAt = Date.now();
   private count = 0;
 
-  /** @param replaces it takes the place of the one before, so that nothing is sent there any more */
-  begin(user: string, replaces: boolean): Life {
-    const lives = this.lives.get(user) ?? [];
-    if (replaces) for (const before of lives) before.goneAt = Math.min(before.goneAt, Date.now());
+  begin(user: string): Life {
     const life = new Life(++this.count, user);
-    lives.push(life);
-    this.lives.set(user, lives);
+    this.lives.set(user, [...(this.lives.get(user) ?? []), life]);
     return life;
+  }
+
+  /** It takes the place of those before it: nothing is sent there any more. */
+  replace(life: Life): void {
+    for (const before of this.lives.get(life.user) ?? []) {
+      if (before !== life) before.goneAt = Math.min(before.goneAt, Date.now());
+    }
   }
 
   /** One that only sends; another life of the user's gets what is sent to him. */
@@ -142,8 +145,9 @@ export class Ledger {
     return `${((at - this.startedAt) / 1000).toFixed(3)} s`;
   }
 
-  history(user: string): readonly string[] {
-    return this.notes.get(user) ?? [];
+  /** By user. */
+  get histories(): ReadonlyMap<string, readonly string[]> {
+    return this.notes;
   }
 
   /** Messages of which nobody knows anything yet, for which there is no excuse. */

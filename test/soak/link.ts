@@ -10,6 +10,10 @@ const HTTPBIND = 'http://jabber.org/protocol/httpbind';
 const CLOSE = `<close xmlns="${FRAMING}" />`;
 /** Milliseconds until a request that failed is repeated. */
 const REPEAT_AFTER = 30;
+/** Attempts after which a request is left alone: a gateway takes the eleventh for abuse. */
+const MAX_TRIES = 5;
+/** Characters of a request after which it takes no further stanza. */
+const FULL_BODY = 100_000;
 /** Milliseconds in which a gateway that works has answered, whatever the proxy did. */
 const PATIENCE = 30_000;
 
@@ -152,6 +156,7 @@ interface Attempt {
   readonly rid: number;
   readonly body: string;
   sent: ClientRequest | undefined;
+  tries: number;
 }
 
 /** A session that can be attached to: the next request has `rid`. */
@@ -243,7 +248,9 @@ export class BoshLink implements Link {
   }
 
   connections(): LossyConnection[] {
-    return [...this.open.values()].flatMap(({ sent }) => this.gate.proxy.connection(sent?.socket?.localPort) ?? []);
+    return [...this.open.values()].flatMap(({ sent, tries }) =>
+      tries > MAX_TRIES ? [] : (this.gate.proxy.connection(sent?.socket?.localPort) ?? []),
+    );
   }
 
   private pump(): void {
@@ -254,7 +261,7 @@ export class BoshLink implements Link {
         this.post(` sid='${this.sid}'${more}`, payload);
       } else {
         let payload = '';
-        while (this.waiting.length > 0 && this.waiting[0]!.more === '') payload += this.waiting.shift()!.payload;
+        while (this.waiting.length > 0 && this.waiting[0]!.more === '' && payload.length < FULL_BODY) payload += this.waiting.shift()!.payload;
         this.post(` sid='${this.sid}'`, payload);
       }
     }
@@ -263,7 +270,7 @@ export class BoshLink implements Link {
   private post(attributes: string, payload: string): void {
     const rid = this.rid++;
     const body = `<body xmlns='${HTTPBIND}' rid='${rid}'${attributes}${payload === '' ? '/>' : `>${payload}</body>`}`;
-    const attempt: Attempt = { rid, body, sent: undefined };
+    const attempt: Attempt = { rid, body, sent: undefined, tries: 0 };
     this.handler.note(`${rid} asks, ${body.length}`);
     this.open.set(rid, attempt);
     this.try(attempt);
@@ -282,6 +289,7 @@ export class BoshLink implements Link {
       timeout: PATIENCE,
     });
     attempt.sent = sent;
+    attempt.tries++;
     let done = false;
     const again = (): void => {
       if (done) return;

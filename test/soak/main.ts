@@ -1,8 +1,10 @@
 /**
  * The soak: `npm run soak -- [--minutes N] [--seed N] [--upstream embedded|prosody] [--platform express|fastify]
- * [--people N] [--households N]`. Ends with 1 when a message was lost, doubled or reordered where its transport lived,
+ * [--people N] [--households N] [--log DIRECTORY]`. Ends with 1 when a message was lost, doubled or reordered where its transport lived,
  * when a stream ended that nothing was done to, or when memory, sockets or timers do not return to their start.
  */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { rootOf } from './gateway.js';
@@ -17,7 +19,7 @@ const { values } = parseArgs({
     'upstream': { type: 'string', default: 'embedded' },
     'platform': { type: 'string', default: 'express' },
     'people': { type: 'string', default: '24' },
-    'show': { type: 'string' },
+    'log': { type: 'string' },
     'households': { type: 'string', default: '3' },
   },
 });
@@ -53,7 +55,9 @@ const faults = verdict(result);
 for (const fault of faults.slice(0, 25)) say(`FAULT: ${fault}`);
 if (faults.length > 35) say('…');
 for (const fault of faults.slice(Math.max(25, faults.length - 10))) say(`FAULT: ${fault}`);
-const [involved] = (values.show !== undefined ? [values.show] : /(?:person|family)\d+/.exec(account.faults.find((fault) => fault.includes('behind')) ?? account.faults[0] ?? '')) ?? [];
-if (involved !== undefined) say(`what ${involved} went through:\n  ${result.history(involved).slice(-2000).join('\n  ')}`);
+if (values.log !== undefined) {
+  mkdirSync(values.log, { recursive: true });
+  for (const [user, history] of result.histories) writeFileSync(join(values.log, `${user}.log`), `${history.join('\n')}\n`);
+}
 say(`${faults.length === 0 ? 'nothing wrong' : `${faults.length} faults`} in ${((Date.now() - started) / 60_000).toFixed(1)} min`);
 process.exit(faults.length === 0 ? 0 : 1);

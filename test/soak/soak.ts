@@ -33,7 +33,7 @@ export interface SoakResult {
   /** Of the sample, beside the line that says where it listens. */
   readonly output: string;
   /** What somebody did and went through. */
-  readonly history: (user: string) => readonly string[];
+  readonly histories: ReadonlyMap<string, readonly string[]>;
   /** Its exit code after SIGTERM. */
   readonly exit: number | null;
 }
@@ -42,8 +42,8 @@ const DOMAIN = 'localhost';
 /** Short, so that everything happens often, and is over soon. Seconds, bytes. */
 const OPTIONS = {
   websocket: { pingInterval: 6 },
-  bosh: { wait: 5, inactivity: 15 },
-  limits: { maxSessionsPerAddress: 10_000, sessionsPerMinute: 100_000, maxBufferedBytes: 65_536 },
+  bosh: { wait: 5, inactivity: 10 },
+  limits: { maxSessionsPerAddress: 10_000, sessionsPerMinute: 100_000, maxBufferedBytes: 300_000 },
   shared: { attemptsPerMinute: 100_000 },
 };
 /** Milliseconds in which everything is over: inactivity, stream management, tombstones. */
@@ -91,7 +91,7 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
     const account = ledger.account();
     const exit = await gateway.stop();
     const output = gateway.output.replace(/^listening on .*\n/m, '');
-    return { account, counts: world.counts, before, after, output, exit, history: (user) => ledger.history(user) };
+    return { account, counts: world.counts, before, after, output, exit, histories: ledger.histories };
   } finally {
     await gateway.stop();
     await proxy.close();

@@ -1,0 +1,76 @@
+import { Duplex } from 'node:stream';
+import { FrameWriter } from '../../../lib/websocket/frame-writer.js';
+import { Stanza } from '../../../lib/xml/index.js';
+
+/** A socket whose peer reads when it is told to. */
+class SlowSocket extends Duplex {
+  private readonly held: ((error?: Error) => void)[] = [];
+
+  override _read(): void {}
+
+  override _write(_chunk: Buffer, _encoding: string, done: (error?: Error) => void): void {
+    this.held.push(done);
+  }
+
+  /** The peer reads one write. */
+  async read(): Promise<void> {
+    this.held.shift()?.();
+    await turn();
+  }
+}
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+const message = (id: number) => Stanza.parse(`<message xmlns="jabber:client" id="${id}"/>`);
+const ids = (stanzas: readonly Stanza[]) => stanzas.map((stanza) => Number(stanza.attribute('id')));
+
+describe('FrameWriter', () => {
+  it('P29: knows what has not left, in order', async () => {
+    const socket = new SlowSocket();
+    const writer = new FrameWriter(socket, 1000, () => {});
+    writer.write(Buffer.from('<open/>'));
+    writer.write(message(1));
+    await turn();
+    writer.write(message(2));
+    writer.write(message(3));
+    await turn();
+    writer.write(message(4));
+    expect(ids(writer.unsent)).toEqual([1, 2, 3, 4]);
+    await socket.read();
+    expect(ids(writer.unsent)).toEqual([2, 3, 4]);
+    await socket.read();
+    await socket.read();
+    expect(writer.unsent).toEqual([]);
+  });
+
+  it('P29: keeps what had not left when the connection broke, and tells nobody to go on', async () => {
+    const socket = new SlowSocket();
+    socket.on('error', () => {});
+    let drained = 0;
+    const writer = new FrameWriter(socket, 10, () => drained++);
+    expect(writer.write(message(1))).toBe(false);
+    await turn();
+    expect(writer.write(message(2))).toBe(false);
+    await turn();
+    socket.destroy(new Error('reset'));
+    await turn();
+    writer.write(message(3));
+    await turn();
+    expect(ids(writer.unsent)).toEqual([1, 2, 3]);
+    expect(drained).toBe(0);
+  });
+
+  it('tells once when what waited has left', async () => {
+    const socket = new SlowSocket();
+    let drained = 0;
+    const writer = new FrameWriter(socket, 60, () => drained++);
+    expect(writer.write(message(1))).toBe(true);
+    await turn();
+    expect(writer.write(message(2))).toBe(false);
+    expect(writer.isFull).toBe(true);
+    await turn();
+    await socket.read();
+    expect(drained).toBe(0);
+    await socket.read();
+    expect([drained, writer.isFull]).toEqual([1, false]);
+  });
+});
