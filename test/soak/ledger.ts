@@ -6,8 +6,8 @@ interface Entry {
   readonly sentAt: number;
   /** The server has it: it answered something that was sent later, or acknowledged it. */
   confirmed: boolean;
-  /** Who has it, by {@link Reader}. */
-  readonly readers: Reader[];
+  /** Who has it, and in which life. */
+  readonly readers: { readonly reader: Reader; readonly life: Life }[];
   bounced: number;
 }
 
@@ -42,7 +42,7 @@ export class Life {
 }
 
 /** Milliseconds that a message may have been on its way before its receiver was heard of for the last time. */
-const UNDER_WAY = 6000;
+const UNDER_WAY = 15_000;
 
 export interface Account {
   readonly sent: number;
@@ -103,7 +103,7 @@ export class Ledger {
   }
 
   /** @param stored it comes from the server's store: what came directly may overtake it */
-  received(reader: Reader, id: string, stored: boolean): void {
+  received(reader: Reader, life: Life, id: string, stored: boolean): void {
     const { user } = reader;
     const entry = this.entries.get(id);
     if (!entry) return this.fault(`${user} got ${id}, which nobody sent`);
@@ -112,13 +112,15 @@ export class Ledger {
     this.highest.set(reader, numbers);
     const sequence = stored ? -entry.life.number : entry.life.number;
     const highest = numbers.get(sequence) ?? -1;
-    const again = entry.readers.some((other) => other === reader || other.stream !== reader.stream);
-    entry.readers.push(reader);
+    const before = entry.readers.filter((other) => other.reader === reader || other.reader.stream !== reader.stream);
+    // Somebody who was cut off could not tell what he had.
+    const again = before.some((other) => other.life.diedAt === undefined);
+    entry.readers.push({ reader, life });
     numbers.set(sequence, Math.max(highest, entry.number));
     if (this.excuse(entry)) return;
     const what = `${entry.life.user}'s ${id}, sent at ${this.time(entry.sentAt)}`;
     if (again) this.fault(`${user} got ${what}, ${entry.readers.length} times`);
-    else if (entry.number < highest) this.fault(`${user} got ${what}, behind number ${highest}`);
+    else if (before.length === 0 && entry.number < highest) this.fault(`${user} got ${what}, behind number ${highest}`);
     if (entry.bounced > 0) this.fault(`${user} got ${what}, which was bounced`);
   }
 

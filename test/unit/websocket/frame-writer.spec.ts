@@ -13,7 +13,7 @@ class SlowSocket extends Duplex {
   }
 
   /** The peer reads one write. */
-  async read(): Promise<void> {
+  async peerReads(): Promise<void> {
     this.held.shift()?.();
     await turn();
   }
@@ -35,10 +35,10 @@ describe('FrameWriter', () => {
     await turn();
     writer.write(message(4));
     expect(ids(writer.unsent)).toEqual([1, 2, 3, 4]);
-    await socket.read();
+    await socket.peerReads();
     expect(ids(writer.unsent)).toEqual([2, 3, 4]);
-    await socket.read();
-    await socket.read();
+    await socket.peerReads();
+    await socket.peerReads();
     expect(writer.unsent).toEqual([]);
   });
 
@@ -68,9 +68,9 @@ describe('FrameWriter', () => {
     expect(writer.write(message(2))).toBe(false);
     expect(writer.isFull).toBe(true);
     await turn();
-    await socket.read();
+    await socket.peerReads();
     expect(drained).toBe(0);
-    await socket.read();
+    await socket.peerReads();
     expect([drained, writer.isFull]).toEqual([1, false]);
   });
 });
