@@ -29,7 +29,7 @@ export class Origins {
   vouchFor({ headers }: IncomingMessage, secure: boolean): boolean {
     const { origin } = headers;
     if (origin === undefined) return headers['sec-fetch-site'] !== 'cross-site';
-    if (this.allowed.includes(origin)) return true;
+    if (origin !== '*' && this.allowed.includes(origin)) return true;
     if (!URL.canParse(origin)) return false;
     const { host, protocol } = new URL(origin);
     return host !== '' && host === (headers.host ?? headers[':authority']) && !(secure && protocol === 'http:');

@@ -111,7 +111,7 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
   private outbound: Lane | undefined;
   private inbound: Lane | undefined;
   /** All lanes to the server; of a stream that is shared, each client has its own. */
-  private inboundLanes = NO_LANES;
+  private inboundLanes: Set<Lane> | undefined;
 
   constructor(
     readonly domain: string,
@@ -203,7 +203,7 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
    * @returns false when the upstream is slow
    */
   forward(stanza: Stanza): boolean {
-    if (this.over && this.inboundLanes.size === 0) return true;
+    if (this.over && !this.inboundLanes) return true;
     if (this.tap) this.tap('in', stanza);
     const { traffic } = this.context;
     traffic.stanzasIn++;
@@ -229,14 +229,13 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
   newInboundLane(ends: LaneEnds): Lane | undefined {
     if (!this.laneContext) return undefined;
     const lane = new Lane({ session: this, direction: 'in' }, ends, this.laneContext);
-    if (this.inboundLanes === NO_LANES) this.inboundLanes = new Set();
-    this.inboundLanes.add(lane);
+    (this.inboundLanes ??= new Set()).add(lane);
     return lane;
   }
 
   /** Nothing more comes on it. */
   endInboundLane(lane: Lane): void {
-    lane.whenIdle(() => this.inboundLanes.delete(lane));
+    lane.whenIdle(() => this.inboundLanes?.delete(lane));
   }
 
   /** A new stream on the same connection, after SASL (RFC 7395, section 3.7; XEP-0206, section 5). */
@@ -466,10 +465,10 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
 
   /** Ends the stream when everything that the client sent has gone on. */
   private close(): void {
-    for (const lane of this.inboundLanes) {
+    for (const lane of this.inboundLanes ?? []) {
       if (lane.busy) return lane.whenIdle(() => this.close());
     }
-    this.inboundLanes.clear();
+    this.inboundLanes = undefined;
     this.stream.close();
   }
 
@@ -480,8 +479,8 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
   }
 
   private abandonInbound(): void {
-    const lanes = [...this.inboundLanes];
-    this.inboundLanes.clear();
+    const lanes = [...(this.inboundLanes ?? [])];
+    this.inboundLanes = undefined;
     for (const lane of lanes) lane.abandon();
   }
 }
@@ -489,5 +488,3 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
 /** Ends at which the client said nothing: it may want to resume. */
 const UNCLEAN: ReadonlySet<EndReason> = new Set(['lost', 'inactivity']);
 
-/** Of all sessions that have none: most. */
-const NO_LANES: Set<Lane> = new Set();

@@ -1,4 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { Global, Injectable, Module } from '@nestjs/common';
 import { JwtModule, JwtService } from '@nestjs/jwt';
 import { client as xmppjs } from '@xmpp/client';
@@ -16,11 +18,13 @@ import { createClient } from 'stanza';
 import 'strophe.js';
 import { SystemClock } from '../../lib/clock.js';
 import { startApp, type TestApp } from '../support/app.js';
-import { BoshHttp, creation } from '../support/bosh-client.js';
+import { body, BoshHttp, creation, type BoshAnswer } from '../support/bosh-client.js';
+import { startChromium } from '../support/chromium.js';
 import { startProsody, type Prosody } from '../support/prosody.js';
 import { open, RawWebSocket } from '../support/websocket-client.js';
 import './drivers/xmppjs.js'; // gives it a WebSocket
 
+const STROPHE = join(dirname(createRequire(import.meta.url).resolve('strophe.js/package.json')), 'dist', 'strophe.umd.cjs');
 const EXTERNAL = />EXTERNAL<\/mechanism>/;
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
@@ -66,7 +70,7 @@ describe.each(['the embedded server', 'Prosody'])('a web user, in front of %s', 
     } else {
       upstream = new EmbeddedUpstream({ users: { alice: 'alice', bob: 'bob' } });
     }
-    app = await startApp({ options: { upstream, webLogin: { anonymous: true }, origins: ['https://listed.example'] }, imports: [CredentialsModule] });
+    app = await startApp({ options: { upstream, webLogin: { anonymous: true } }, imports: [CredentialsModule] });
     sessions = app.app.get(XmppSessionService);
     token = await app.app.get(JwtService, { strict: false }).signAsync({ sub: 'alice' });
     http = new BoshHttp(app.boshUrl);
@@ -114,12 +118,54 @@ describe.each(['the embedded server', 'Prosody'])('a web user, in front of %s', 
     await disconnected;
   });
 
+  it('is in by a page, over both transports, with the cookie of its browser alone', async () => {
+    const browser = await startChromium();
+    try {
+      const context = await browser.newContext();
+      await context.addCookies([{ name: 'user', value: token, url: app.url, httpOnly: true, sameSite: 'Strict' }]);
+      const page = await context.newPage();
+      await page.goto(`${app.url}/.well-known/host-meta.json`); // any page of the host
+      await page.addScriptTag({ path: STROPHE });
+      for (const url of [app.wsUrl, app.boshUrl]) {
+        const jid: unknown = await page.evaluate(`new Promise((resolve) => {
+          const { Strophe } = globalThis;
+          const connection = new Strophe.Connection(${JSON.stringify(url)});
+          connection.connect('alice@localhost', '', (status, condition) => {
+            if (status === Strophe.Status.CONNECTED) resolve(connection.jid);
+            if (status === Strophe.Status.AUTHFAIL || status === Strophe.Status.CONNFAIL) resolve('failed: ' + condition);
+          });
+        })`);
+        expect(jid).toMatch(/^alice@localhost\//);
+      }
+    } finally {
+      await browser.close();
+    }
+  }, 60_000);
+
   it('is in by xmpp.js, which knows no EXTERNAL, with ANONYMOUS', async () => {
     const client = xmppjs({ service: `${app.wsUrl}?token=${token}`, domain: 'localhost' });
     client.reconnect.stop();
     const address = await client.start();
     expect(String(address)).toMatch(/^alice@localhost\//);
     await client.stop();
+  });
+
+  it('S2: has a session that tabs share: the first is logged in, the second attaches', async () => {
+    const key = { 'to': 'localhost', 'xmlns:shared': 'urn:xmpp:tmp:shared-bosh:0', 'shared:key': `a key for ${server}` };
+    const created = await http.post(creation(key), cookie());
+    expect(created.payload).toMatch(EXTERNAL);
+    const sid = created.attribute('sid');
+    let rid = 1000;
+    const say = (payload: string, attributes = {}) => http.post(body({ sid, rid: ++rid, ...attributes }, payload), cookie());
+    const told = async (what: string, answer: BoshAnswer): Promise<void> => {
+      if (!answer.payload.includes(what)) await told(what, await say(''));
+    };
+    await told('<success', await say(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>=</auth>`));
+    await told('xmpp-bind', await say('', { 'xmpp:restart': 'true', 'to': 'localhost' }));
+    await told('<jid>', await say(`<iq xmlns='jabber:client' type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>`));
+    const second = await http.post(creation(key), cookie());
+    expect(second.attribute('shared:jid')).toMatch(/^alice@localhost\//);
+    await say('', { type: 'terminate' });
   });
 
   it('is offered nothing without a token, or with one that is none', async () => {
@@ -151,7 +197,7 @@ describe.each(['the embedded server', 'Prosody'])('a web user, in front of %s', 
     socket.socket.close();
   });
 
-  it('R15: is nobody for pages of origins that are not listed, whatever cookies their browsers send', async () => {
+  it('R15: is nobody for pages of other origins where none is listed, whatever cookies their browsers send', async () => {
     const offered = async (headers: Record<string, string>, transport: string): Promise<boolean> => {
       if (transport === 'bosh') return EXTERNAL.test((await http.post(creation({ to: 'localhost' }), { ...cookie(), ...headers })).payload);
       const socket = await RawWebSocket.connect(app.wsUrl, ['xmpp'], { headers: { ...cookie(), ...headers } });
@@ -163,27 +209,22 @@ describe.each(['the embedded server', 'Prosody'])('a web user, in front of %s', 
     };
     for (const transport of ['websocket', 'bosh']) {
       expect(await offered({}, transport)).toBe(true);
-      expect(await offered({ Origin: 'https://listed.example' }, transport)).toBe(true);
+      expect(await offered({ Origin: app.url }, transport)).toBe(true);
+      for (const Origin of ['https://evil.example', 'http://127.0.0.1', 'null']) expect(await offered({ Origin }, transport)).toBe(false);
       expect(await offered({ 'Sec-Fetch-Site': 'cross-site' }, transport)).toBe(false);
     }
   });
 });
 
-it('R15: with origins: * a page of the host itself is one of ours, and no other', async () => {
+it('R15: is somebody for pages of origins that are listed, and them alone', async () => {
   const upstream = new EmbeddedUpstream({ users: { alice: 'alice' } });
-  const app = await startApp({ options: { upstream }, imports: [CredentialsModule] });
+  const app = await startApp({ options: { upstream, origins: ['https://listed.example'] }, imports: [CredentialsModule] });
   const http = new BoshHttp(app.boshUrl);
   try {
     const token = await app.app.get(JwtService, { strict: false }).signAsync({ sub: 'alice' });
-    const offered = async (Origin: string) => {
-      const answer = await http.post(creation({ to: 'localhost' }), { Cookie: `user=${token}`, Origin });
-      expect(answer.status).toBe(200);
-      return EXTERNAL.test(answer.payload);
-    };
-    expect(await offered(app.url)).toBe(true);
-    expect(await offered('http://127.0.0.1')).toBe(false);
-    expect(await offered('https://evil.example')).toBe(false);
-    expect(await offered('null')).toBe(false);
+    const ask = (Origin: string) => http.post(creation({ to: 'localhost' }), { Cookie: `user=${token}`, Origin });
+    expect((await ask('https://listed.example')).payload).toMatch(EXTERNAL);
+    for (const origin of [app.url, 'https://evil.example']) expect((await ask(origin)).status).toBe(403);
   } finally {
     http.close();
     await app.close();

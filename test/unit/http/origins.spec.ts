@@ -53,4 +53,18 @@ describe('Origins (R15, C26)', () => {
     expect(headers(listed, APP, { Vary: 'Host, Accept' })['Vary']).toBe('Host, Accept, Origin');
     expect(headers(listed, APP, { Vary: 'accept, origin' })['Vary']).toBe('accept, origin');
   });
+
+  it('R15: vouches for pages that are listed, or of the host itself, and never for * or for a page without TLS', () => {
+    const asked = (origin: string | undefined, secure = false, more: IncomingMessage['headers'] = {}, allowed = ['*', 'https://listed.example']) =>
+      new Origins(allowed).vouchFor({ headers: { host: 'chat.example', ...(origin !== undefined && { origin }), ...more } } as IncomingMessage, secure);
+    expect(asked('https://listed.example')).toBe(true);
+    expect(asked('https://chat.example')).toBe(true);
+    expect(asked('https://chat.example', true)).toBe(true);
+    expect(asked('http://chat.example')).toBe(true);
+    expect(asked('http://chat.example', true)).toBe(false);
+    expect(asked('https://chat.example:8443')).toBe(false);
+    for (const other of ['https://evil.example', 'null', '*', 'nonsense', 'file://', 'https://chat.example.evil.example']) expect(asked(other)).toBe(false);
+    expect(asked(undefined)).toBe(true);
+    expect(asked(undefined, true, { 'sec-fetch-site': 'cross-site' })).toBe(false);
+  });
 });
