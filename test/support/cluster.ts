@@ -17,8 +17,8 @@ export class TestCluster {
     private readonly options: Partial<XmppModuleOptions>,
   ) {}
 
-  static async start(count: number, options: Partial<XmppModuleOptions> = {}, upstream: XmppUpstream = new ScriptedUpstream()): Promise<TestCluster> {
-    const cluster = new TestCluster(await RedisServer.start(), upstream, options);
+  static async start(count: number, options: Partial<XmppModuleOptions> = {}, upstream: XmppUpstream = new ScriptedUpstream(), redis?: RedisServer): Promise<TestCluster> {
+    const cluster = new TestCluster(redis ?? (await RedisServer.start()), upstream, options);
     for (let i = 0; i < count; i++) await cluster.add();
     return cluster;
   }
