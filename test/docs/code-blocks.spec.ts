@@ -1,46 +1,53 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { rootFile } from '../architecture/source-files.js';
+import { PAGES } from './pages.js';
 
-/** A fenced block of a page, and what stands in a comment before it: declarations that its reader has, `<!-- given: … -->`. */
+/**
+ * A fenced block of a page. It compiles by itself, with what a comment before it declares, `<!-- given: … -->`; or it is
+ * part of a file that compiles, and begins with that file's name; or another comment says what test/pack/newcomer.mjs
+ * does with it.
+ */
 interface Block {
   readonly page: string;
   /** Of its first line of code. */
   readonly line: number;
   readonly language: string;
   readonly given: string;
+  /** The file that it is part of. */
+  readonly source: string | undefined;
   readonly code: string;
 }
 
-const FENCE = /(?:<!-- given: ([^]*?) -->\s*?\n)?^```(\w+)[^\n]*\n([^]*?)^```$/gm;
+const FENCE = /(?:^<!-- (.*?) -->\n)?^```(\w+)[^\n]*\n([^]*?)^```$/gm;
 
 function blocksOf(page: string): Block[] {
   const text = readFileSync(rootFile(page), 'utf8');
-  return [...text.matchAll(FENCE)].map(({ 0: whole, 1: given = '', 2: language, 3: code, index }) => ({
-    page,
-    line: text.slice(0, index + whole.indexOf('```')).split('\n').length + 1,
-    language: language!,
-    given,
-    code: code!,
-  }));
+  return [...text.matchAll(FENCE)].flatMap(({ 0: whole, 1: comment = 'given: ', 2: language, 3: code, index }) => {
+    if (!comment.startsWith('given: ') && language === 'ts') return [];
+    const [, source] = /^\/\/ (\S+\.tsx?)\n/.exec(code!) ?? [];
+    const line = text.slice(0, index + whole.indexOf('```')).split('\n').length + 1;
+    return [{ page, line, language: language!, given: comment.slice('given: '.length), source, code: code! }];
+  });
 }
 
-const PAGES = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...readdirSync(rootFile('docs'), { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.md'))
-  .map((name) => `docs/${name}`)].filter((page) => ts.sys.fileExists(rootFile(page)));
+const named = (some: readonly Block[]) => some.map((block) => [`${block.page}:${block.line}`, block] as const);
 const blocks = PAGES.flatMap(blocksOf);
-const inLanguage = (...languages: string[]) =>
-  blocks.filter(({ language }) => languages.includes(language)).map((block) => [`${block.page}:${block.line}`, block] as const);
+const inLanguage = (...languages: string[]) => named(blocks.filter(({ language }) => languages.includes(language)));
 
 /** Where the blocks would be files: beside the tests, so that they see what a host app sees. */
 const fileOf = ({ page, line, language }: Block) => rootFile(join('test', 'docs', `${page.replace(/\W/g, '-')}-${line}.${language}`));
+
+const typescript = blocks.filter(({ language }) => language === 'ts');
+const alone = typescript.filter(({ source }) => source === undefined);
+const excerpts = typescript.filter(({ source }) => source !== undefined);
 
 describe('the code in the documentation', () => {
   let complaints: Map<string, string[]>;
 
   beforeAll(() => {
-    const sources = new Map(inLanguage('ts').map(([, block]) => [fileOf(block), `${block.given}\nexport {};\n${block.code}`]));
+    const sources = new Map(alone.map((block) => [fileOf(block), `${block.given}\nexport {};\n${block.code}`]));
     const { config } = ts.readConfigFile(rootFile('tsconfig.json'), ts.sys.readFile) as { config: object };
     const { options } = ts.parseJsonConfigFileContent({ ...config, files: [], include: [] }, ts.sys, rootFile('.'));
     const settings: ts.CompilerOptions = {
@@ -67,7 +74,13 @@ describe('the code in the documentation', () => {
     }
   });
 
-  it.each(inLanguage('ts'))('%s compiles', (_name, block) => {
+  it.each(named(excerpts))('%s is what stands in the file that it names', (_name, { source, code }) => {
+    // An excerpt may stand further in, in the file.
+    const flat = (text: string) => text.split('\n').map((line) => line.trim()).join('\n');
+    expect(flat(readFileSync(rootFile(source!), 'utf8'))).toContain(flat(code.slice(code.indexOf('\n') + 1)).trim());
+  });
+
+  it.each(named(alone))('%s compiles', (_name, block) => {
     expect(complaints.get(fileOf(block))).toEqual([]);
   });
 
@@ -87,25 +100,8 @@ describe('the code in the documentation', () => {
     const foreign = ['docs/getting-started.md: build', 'docs/getting-started.md: start'];
     expect(named.filter((each) => !foreign.includes(each) && !(each.split(': ')[1]! in scripts))).toEqual([]);
   });
-
-  it('links to files and headings that there are', () => {
-    const broken = PAGES.flatMap((page) => {
-      const text = readFileSync(rootFile(page), 'utf8').replace(/^```[^]*?^```$/gm, '');
-      return [...text.matchAll(/\]\((?!https?:|mailto:)([^)\s]*)\)/g)].map(([, target]) => target!).filter((target) => !leads(page, target)).map((target) => `${page}: ${target}`);
-    });
-    expect(broken).toEqual([]);
-  });
 });
 
 function lineAt(text: string, start = 0): string {
   return text.slice(text.lastIndexOf('\n', start - 1) + 1).split('\n')[0]!.trim();
-}
-
-function leads(page: string, target: string): boolean {
-  const [path, heading] = target.split('#') as [string, string?];
-  const file = path === '' ? page : join(page, '..', path);
-  if (!ts.sys.fileExists(rootFile(file)) && !ts.sys.directoryExists(rootFile(file))) return false;
-  if (heading === undefined || !file.endsWith('.md')) return true;
-  const slugs = readFileSync(rootFile(file), 'utf8').matchAll(/^#+ (.+)$/gm);
-  return [...slugs].some(([, title]) => title!.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, '').replace(/ /g, '-') === heading);
 }
