@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { resolveOptions } from '../../lib/xmpp.options.js';
 import { readSourceFiles } from '../architecture/source-files.js';
 import { faultsOf, uncited, type Requirements } from './faults.js';
 import { readTable, type Row } from './table.js';
@@ -37,6 +38,21 @@ describe('docs/CONFORMANCE.md', () => {
 
   it('every rule that the security of others taught, R1 to R28, is cited by a test', () => {
     expect(uncited({ R: 28 }, readTitles(ROOT))).toEqual([]);
+  });
+
+  it('docs/SECURITY.md has a row for each limit, with its default, and one for each rule', () => {
+    const text = file('docs/SECURITY.md');
+    const rows = text.split('\n').filter((line) => line.startsWith('| `'));
+    for (const [name, value] of Object.entries(resolveOptions({ domains: ['example.org'] }).limits)) {
+      const row = rows.find((line) => line.split('|')[1]!.includes(`\`limits.${name}\``));
+      expect([name, row]).toEqual([name, expect.any(String)]);
+      const [, , said = ''] = row!.split('|');
+      const number = Number(/[\d.]+/.exec(said)?.[0]) * (said.includes('MiB') ? 1_048_576 : 1);
+      expect([name, number]).toEqual([name, value]);
+    }
+    const ranges = [...text.matchAll(/^\| R(\d+)(?:[–,] ?R(\d+))? \|/gm)].map(([, from, to]) => [Number(from), Number(to ?? from)] as const);
+    const rules = ranges.flatMap(([from, to]) => Array.from({ length: to - from + 1 }, (_, i) => from + i));
+    expect(rules).toEqual(Array.from({ length: 28 }, (_, i) => i + 1));
   });
 
   it('D6, R14, P37: no file of lib asks DNS for TXT records, or offers any', () => {
