@@ -164,9 +164,15 @@ export class Lane {
     if (!first) return this.drop(stanza);
     this.ends.forward(first);
     for (const stanzaToAdd of more) {
-      if (this.managed) this.context.onRefused(stanzaToAdd, 'managed');
+      if (this.managed) this.refuseToAdd(stanzaToAdd);
       else this.ends.forward(stanzaToAdd);
     }
+  }
+
+  private refuseToAdd(stanza: Stanza): void {
+    const { interceptors, onRefused } = this.context;
+    interceptors.onError(new Error('an interceptor would add a stanza where stream management counts them (XEP-0198): it is not sent'));
+    onRefused(stanza, 'managed');
   }
 
   private refuse(stanza: Stanza, error: StanzaError): void {

@@ -106,7 +106,7 @@ class Counting {
 
 const hOf = (xml: string) => Number(/ h=["'](\d+)/.exec(xml)![1]);
 
-describe.each(['the embedded server', 'Prosody'])('U8: interceptors where stream management runs, in front of %s', (server) => {
+describe.each(['the embedded server', 'Prosody'])('interceptors where stream management runs, in front of %s', (server) => {
   const clock = new SystemClock();
   let prosody: Prosody | undefined;
   let app: TestApp;
@@ -128,7 +128,7 @@ describe.each(['the embedded server', 'Prosody'])('U8: interceptors where stream
     await prosody?.stop();
   });
 
-  it.each(TRANSPORTS)('drop and refuse what is said over %s, and both ends count the same, also after a resumption', async (transport) => {
+  it.each(TRANSPORTS)('U8: drop and refuse what is said over %s, and both ends count the same, also after a resumption', async (transport) => {
     const [alice, bob] = [new Counting('alice'), new Counting('bob')];
     await alice.login(transport, app);
     await bob.login(transport, app);

@@ -337,11 +337,12 @@ describe('interceptors', () => {
     });
 
     it('add nothing: what is too much is told of, and not sent', () => {
-      const { session, stream, client, refusals } = managed((stanza) => [stanza, stanza.with({ id: 'more' })]);
+      const { stage, session, stream, client, refusals } = managed((stanza) => [stanza, stanza.with({ id: 'more' })]);
       session.send(parse(toServer('1')));
       stream.says(toClient('2'));
       expect([ids(stream.take()), ids(client.take())]).toEqual([['1'], ['2']]);
       expect(refusals()).toEqual(['stanza.refused managed', 'stanza.refused managed']);
+      expect(String(stage.errors[0])).toContain('would add a stanza where stream management counts them');
     });
 
     it('drop a stanza, and an answer that nobody asked for takes its place', () => {
