@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Child } from './child.mjs';
+import { Child, stopAll } from './child.mjs';
 import { Load } from './load.mjs';
 import { cpuSeconds, residentBytes } from './machine.mjs';
 import { CACHE } from './paths.mjs';
@@ -138,7 +138,8 @@ export class Cell {
   async stop() {
     await this.load?.child.stop();
     await this.running?.child.stop();
+    // The server, and what was started and never got so far that we know it.
+    await stopAll();
     await this.running?.cleanUp?.();
-    await this.server?.stop();
   }
 }

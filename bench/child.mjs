@@ -12,6 +12,11 @@ export function killAll() {
 }
 process.on('exit', killAll);
 
+/** Ends what still runs in order. */
+export async function stopAll() {
+  await Promise.all([...running].map((child) => child.stop()));
+}
+
 export class Child {
   /**
    * @param cores as `taskset -c` takes them; undefined: any

@@ -144,7 +144,7 @@ function serialize(run, cells) {
 
 async function main() {
   const started = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
-  const scenarios = choose(SCENARIOS, options.only, 'scenario').filter(({ isQuick }) => !options.quick || isQuick !== false || options.only);
+  const scenarios = choose(SCENARIOS, options.only, 'scenario');
   const named = options.targets === undefined ? TARGETS : choose(TARGETS, `floor,${options.targets}`, 'target');
   const { found, missing } = await present(options.quick && options.targets === undefined ? named.filter(({ inQuick }) => inQuick) : named);
   const context = {

@@ -4,6 +4,9 @@ import { formatGoal, formatPercent, formatRange, formatValue, markdownTable, met
 
 const TRANSPORTS = { ws: 'WebSocket', bosh: 'BOSH' };
 
+/** A load average from which on a machine is not idle. */
+const BUSY = 1;
+
 /** The target that the goals are for. */
 const OURS = 'ours';
 
@@ -62,7 +65,8 @@ function runsSection(runs) {
     `${Math.round(seconds / 60)} min`,
     String(cells.reduce((sum, { lost }) => sum + lost, 0)),
   ]);
-  return markdownTable([head, ...lines]);
+  const busy = runs.flatMap(({ machine }, i) => (machine.load > BUSY ? [`Run ${i + 1} was made on a machine that had other work, too: its figures are rough.`] : []));
+  return [markdownTable([head, ...lines]), ...busy].join('\n\n');
 }
 
 function targetsSection(runs) {

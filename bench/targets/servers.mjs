@@ -41,7 +41,13 @@ function server(name, command, start) {
       const { folder, cleanUp } = temporary(name);
       const port = await freePort();
       const { child, groupAddress } = start({ folder, port, cores });
-      await listening(port, child);
+      try {
+        await listening(port, child);
+      } catch (error) {
+        await child.stop();
+        cleanUp();
+        throw error;
+      }
       return { child, port, transport, path: transport === 'ws' ? '/xmpp-websocket' : '/http-bind', groupAddress, loginFactor: LOGIN_FACTOR, cleanUp };
     },
   };

@@ -145,6 +145,12 @@ describe('the page', () => {
     expect(targets).toContain('- `prosody` was not measured in run 1: there is no prosody');
   });
 
+  it('says which run was made on a busy machine', () => {
+    const busy: Run = { ...run(CELLS), machine: { ...run(CELLS).machine, load: 3 } };
+    expect(sections([run(CELLS), busy], SCENARIOS).runs).toMatch(/\n\nRun 2 was made on a machine that had other work, too: its figures are rough\.$/);
+    expect(sections([run(CELLS)], SCENARIOS).runs).not.toContain('rough');
+  });
+
   it('is filled between its marks, again and again', () => {
     const page = 'before\n<!-- bench:goals -->\nold\n<!-- /bench:goals -->\nafter';
     const filled = fill(page, { goals: 'new' });
