@@ -2,6 +2,7 @@ import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { Metric, Registry } from 'prom-client';
 import { BoshEndpoint } from '../bosh/index.js';
+import { Cluster } from '../cluster/index.js';
 import { SessionRegistry } from '../session/index.js';
 import { Sharing } from '../shared/index.js';
 import { XmppGateway } from '../websocket/index.js';
@@ -35,6 +36,7 @@ export class XmppMetrics implements OnApplicationShutdown {
     private readonly bosh: BoshEndpoint,
     private readonly gateway: XmppGateway,
     private readonly counts: Counts,
+    private readonly cluster: Cluster,
     @Inject(XMPP_OPTIONS) private readonly options: ResolvedOptions,
   ) {
     this.families = [...this.aboutSessions(), ...this.aboutTraffic(), ...this.aboutUpstreams(), ...this.aboutProcess()];
@@ -143,8 +145,16 @@ export class XmppMetrics implements OnApplicationShutdown {
       gauge('xmpp_draining', 'Whether this process goes down and takes no new session.', () => [
         { value: Number(this.sessions.isDraining) },
       ]),
+      gauge('xmpp_cluster_nodes', 'Nodes that live, as this one sees it; only in a cluster.', () => this.ofCluster(({ nodeCount }) => nodeCount)),
+      gauge('xmpp_cluster_connected', 'Whether the other nodes can be reached; only in a cluster.', () =>
+        this.ofCluster(({ isConnected }) => Number(isConnected)),
+      ),
       gauge('xmpp_event_loop_lag_seconds', 'How late the event loop was since the last scrape, by quantile.', () => this.lags()),
     ];
+  }
+
+  private ofCluster(read: (cluster: Cluster) => number): Sample[] {
+    return this.cluster.nodeName === undefined ? [] : [{ value: read(this.cluster) }];
   }
 
   private sessionStates(): Sample[] {
