@@ -8,6 +8,8 @@ const BIND = 'urn:ietf:params:xml:ns:xmpp-bind';
 const SM = 'urn:xmpp:sm:3';
 /** Milliseconds in which whatever was asked for is answered, also through a proxy that stalls. */
 const PATIENCE = 40_000;
+/** Milliseconds after which a server has heard of an end that the gateway has confirmed. */
+const HEARD_AFTER = 2000;
 /** Milliseconds after which a server has noticed that somebody is gone. */
 const NOTICED_AFTER = 20_000;
 
@@ -166,7 +168,8 @@ export class SoakClient implements LinkHandler {
     if (this.counting) this.link.send(`<a xmlns='${SM}' h='${this.handled}'/>`);
     await this.link.close();
     this.options.ledger.note(this.options.user, `life ${this.life.number} left`);
-    this.life.goneAt = Date.now();
+    // Its server hears of it a little later.
+    this.life.goneAt = Date.now() + HEARD_AFTER;
     return true;
   }
 
