@@ -1,0 +1,75 @@
+import { Ledger, type Life } from './ledger.js';
+
+describe('the ledger of the soak', () => {
+  let ledger: Ledger;
+  let alice: Life;
+  let bob: Life;
+  const reader = { user: 'bob' };
+  const send = () => ledger.send(alice, 'bob');
+  const get = (...ids: string[]) => ids.forEach((id) => ledger.received(reader, bob, id, false));
+  const faults = () => ledger.account().faults.map((fault) => fault.replace(/\d+\.\d+ s/g, 'T'));
+
+  beforeEach(() => {
+    ledger = new Ledger();
+    alice = ledger.begin('alice');
+    bob = ledger.begin('bob');
+  });
+
+  it('finds nothing wrong with what arrived once and in order, or was bounced', () => {
+    const [first, second, third] = [send(), send(), send()];
+    get(first, second);
+    ledger.bounced('alice', third);
+    expect(ledger.account()).toMatchObject({ sent: 3, received: 2, bounced: 1, faults: [] });
+  });
+
+  it('finds what was lost, though the server had it or its sender lived', () => {
+    send();
+    send();
+    alice.confirm(1);
+    expect(ledger.open).toBe(1);
+    expect(faults()).toEqual([expect.stringMatching(/m1-0 for bob, .* is lost$/), expect.stringMatching(/m1-1 for bob, .* is lost, and its sender lived$/)]);
+  });
+
+  it('finds what came twice, too late, to the wrong one, from nobody, or was bounced besides', () => {
+    const [first, second, third] = [send(), send(), send()];
+    get(second, first, second, 'm9-9', third);
+    ledger.bounced('alice', third);
+    get(ledger.send(bob, 'alice'));
+    ledger.received({ user: 'alice' }, alice, 'm2-0', false);
+    expect(faults()).toEqual([
+      `T: bob got alice's m1-0, sent at T, behind number 1`,
+      `T: bob got alice's m1-1, sent at T, 2 times`,
+      'T: bob got m9-9, which nobody sent',
+      'T: m1-2 was bounced, and bob has it',
+      `T: bob got bob's m2-0, which was for alice`,
+    ]);
+  });
+
+  it('excuses what was on its way to somebody who was cut off, and what he had already', () => {
+    const [first] = [send(), send()];
+    get(first);
+    ledger.died(bob, 1000);
+    const again = ledger.begin('bob');
+    ledger.replace(again);
+    ledger.received(reader, again, first, true);
+    expect(ledger.account()).toMatchObject({ lostWithReceiver: 1, faults: [] });
+  });
+
+  it('excuses what was never confirmed to somebody who was cut off himself', () => {
+    send();
+    ledger.died(alice, 1000);
+    expect(ledger.account()).toMatchObject({ unconfirmed: 1, faults: [] });
+  });
+
+  it('has those who share a stream get everything, each of them once', () => {
+    const stream = {};
+    const [one, other] = [{ user: 'bob', stream }, { user: 'bob', stream }];
+    const id = send();
+    ledger.received(one, bob, id, false);
+    ledger.received(other, bob, id, false);
+    expect(faults()).toEqual([]);
+    ledger.received(other, bob, id, false);
+    ledger.received({ user: 'bob', stream: {} }, bob, id, false);
+    expect(faults()).toHaveLength(2);
+  });
+});
