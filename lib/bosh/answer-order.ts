@@ -16,7 +16,7 @@ export class AnswerOrder {
   private rid: number | undefined;
   /** Until when it is thought to be on its way, on the clock's scale. */
   private until = 0;
-  private connection: object | undefined;
+  private connection: object | string | undefined;
   private timeout: Timeout | undefined;
 
   constructor(
@@ -28,7 +28,7 @@ export class AnswerOrder {
   ) {}
 
   /** An answer with stanzas is given, on a connection that carries one answer after the other. */
-  gave(rid: number, connection: object | undefined): void {
+  gave(rid: number, connection: object | string | undefined): void {
     this.rid = rid;
     this.until = this.clock.now() + STUCK;
     this.connection = connection;
@@ -45,7 +45,7 @@ export class AnswerOrder {
    * A new request came.
    * @param idle nothing is in it, and no other is open: the client has every answer
    */
-  came(rid: number, connection: object | undefined, idle: boolean): void {
+  came(rid: number, connection: object | string | undefined, idle: boolean): void {
     if (this.rid === undefined) return;
     const proven = idle || rid - this.rid >= this.requests || (connection !== undefined && connection === this.connection);
     if (proven) this.settle();

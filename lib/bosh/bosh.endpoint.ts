@@ -56,6 +56,9 @@ export class BoshEndpoint {
   private readonly scanner: Scanner;
   /** Requests of this node's connections that others serve. */
   private readonly forwardings = new Set<Forwarding>();
+  /** Their connections, by which the other nodes know them. */
+  private readonly connections = new WeakMap<object, number>();
+  private connectionCount = 0;
   private draining = false;
 
   constructor(
@@ -72,9 +75,9 @@ export class BoshEndpoint {
     const { maxBodyBytes, bodyTimeout } = options.bosh;
     this.bodies = new BodyReader(clock, { maxBytes: maxBodyBytes, timeout: bodyTimeout * 1000 }, unfinished);
     this.scanner = new Scanner({ ...DEFAULT_LIMITS, ...options.limits });
-    cluster.serve(SERVICE, (data, channel) => {
+    cluster.serve(SERVICE, (data, channel, node) => {
       const [request, source] = readRequest(data);
-      const exchange = new ForwardedExchange(request, channel, this.answers, clock.now());
+      const exchange = new ForwardedExchange(request, channel, this.answers, node, clock.now());
       // The other node is told of the channel first.
       this.accept(exchange, source, request.fault);
       return exchange;
@@ -199,10 +202,18 @@ export class BoshEndpoint {
     onFailed: (end: ChannelEnd) => void,
   ): void {
     const { peer, certificate } = exchange;
+    const connection = this.numberOf(exchange.connection);
     const forwarding = new Forwarding(exchange, onFailed, (over) => this.forwardings.delete(over));
     this.forwardings.add(forwarding);
-    forwarding.start(this.cluster.begin(node, SERVICE, writeRequest({ peer, certificate, ...about }, source), forwarding));
+    forwarding.start(this.cluster.begin(node, SERVICE, writeRequest({ peer, certificate, connection, ...about }, source), forwarding));
     if (this.draining) forwarding.release();
+  }
+
+  private numberOf(connection: object | undefined): number | undefined {
+    if (connection === undefined) return undefined;
+    let number = this.connections.get(connection);
+    if (number === undefined) this.connections.set(connection, (number = ++this.connectionCount));
+    return number;
   }
 
   /** The node that had the session is dead, and the session with it; or it may be there again when the client asks again. */

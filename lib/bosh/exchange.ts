@@ -53,7 +53,7 @@ export abstract class Exchange implements Sender {
   /** With cookies and headers, for the app. */
   abstract readonly request: IncomingMessage;
   /** What carries one answer after the other: the connection, unless it carries several at once (HTTP/2). */
-  abstract readonly connection: object | undefined;
+  abstract readonly connection: object | string | undefined;
 
   /** Whether there is somebody who waits for an answer. */
   get live(): boolean {

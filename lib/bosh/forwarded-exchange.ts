@@ -7,16 +7,19 @@ import type { HttpAnswers } from './http-answers.js';
 
 /** One that came to another node, for a session of this one. */
 export class ForwardedExchange extends Exchange implements ChannelHandler {
-  readonly connection = undefined;
+  readonly connection: string | undefined;
   private message: IncomingMessage | undefined;
 
   constructor(
     private readonly about: ForwardedRequest,
     private readonly channel: Channel,
     private readonly answers: HttpAnswers,
+    /** The node that it came to. */
+    node: string,
     at: number,
   ) {
     super(at, false);
+    this.connection = about.connection === undefined ? undefined : `${node} ${about.connection}`;
     answers.begin();
   }
 

@@ -18,6 +18,8 @@ export interface ForwardedRequest extends ForwardableRequest {
   readonly peer: Peer;
   /** Fingerprint of the client's certificate. */
   readonly certificate?: string | undefined;
+  /** Number of its connection at the node that it came to; none for one that carries several answers at once. */
+  readonly connection?: number | undefined;
   /** The body did not come whole. */
   readonly fault?: BodyFault | undefined;
 }
