@@ -16,7 +16,7 @@ export interface UpstreamUrlOptions extends Omit<ConnectionOptions, 'verify'> {
 
 /** What a URL says. */
 export type UpstreamAddress =
-  | ({ readonly kind: 'tcp' } & Pick<TcpUpstreamOptions, 'server' | 'starttls' | 'verify' | 'proxyProtocol'>)
+  | ({ readonly kind: 'tcp' } & Pick<TcpUpstreamOptions, 'server' | 'starttls' | 'verify' | 'proxyProtocol' | 'privateTargets'>)
   | ({ readonly kind: 'websocket'; readonly url: URL } & Pick<WebSocketUpstreamOptions, 'verify' | 'proxyProtocol'>);
 
 /** An upstream URL that means nothing. The message names the value and what is allowed. */
@@ -58,7 +58,7 @@ export function upstreamFromUrl(url: string, options: UpstreamUrlOptions = {}): 
  */
 export function parseUpstreamUrl(text: string): UpstreamAddress {
   const [, base, query] = /^([^?]*)(?:\?(.*))?$/s.exec(text) as unknown as [string, string, string | undefined];
-  if (base === 'srv') return { kind: 'tcp', ...parameters(query, true) };
+  if (base === 'srv') return { kind: 'tcp', ...parameters(query, true, true) };
   const scheme = /^([a-z]+):\/\//i.exec(base)?.[1]?.toLowerCase();
   if (scheme === 'xmpp' || scheme === 'xmpps') {
     const tls = scheme === 'xmpps' ? 'direct' : 'starttls';
@@ -90,23 +90,25 @@ function ownParameters(url: URL): string {
   return own.toString();
 }
 
-function parameters(query: string | undefined, withStartTls: boolean) {
+function parameters(query: string | undefined, withStartTls: boolean, withPrivate = false) {
   let starttls: StartTlsPolicy | undefined;
   let verify: boolean | undefined;
   let proxyProtocol: 1 | 2 | undefined;
+  let privateTargets: 'allow' | 'refuse' | undefined;
   const seen = new Set<string>();
   for (const [name, value] of new URLSearchParams(query)) {
     if (seen.has(name)) throw new UpstreamUrlError(`${name} of the upstream URL`, value, 'each parameter once');
     seen.add(name);
     if (name === 'starttls' && withStartTls) starttls = oneOf(name, value, STARTTLS);
+    else if (name === 'private' && withPrivate) privateTargets = oneOf(name, value, ['allow', 'refuse'] as const);
     else if (name === 'verify') verify = oneOf(name, value, ['true', 'false']) === 'true';
     else if (name === 'proxy-protocol') proxyProtocol = oneOf(name, value, ['1', '2']) === '1' ? 1 : 2;
     else {
-      const allowed = `${withStartTls ? 'starttls, ' : ''}verify, proxy-protocol`;
+      const allowed = `${withStartTls ? 'starttls, ' : ''}verify, proxy-protocol${withPrivate ? ', private' : ''}`;
       throw new UpstreamUrlError('a parameter of the upstream URL', name, allowed);
     }
   }
-  return { starttls, verify, proxyProtocol };
+  return { starttls, verify, proxyProtocol, ...(privateTargets && { privateTargets }) };
 }
 
 function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {

@@ -14,6 +14,11 @@ export interface TcpUpstreamOptions extends ConnectionOptions {
    * RFC 6120, section 4.9.3.19). Default: none.
    */
   readonly redirects?: readonly string[] | undefined;
+  /**
+   * Whether SRV records, or the domain's own address where it has none, may lead to loopback and to private networks.
+   * To be refused where the domains are not the operator's own: their owners would choose what is dialled. Default: allow.
+   */
+  readonly privateTargets?: 'allow' | 'refuse' | undefined;
   /** For SRV records. Default: that of the system. */
   readonly resolver?: SrvResolver | undefined;
   /** In [0, 1), for the weights of SRV records. Default: `Math.random`. */
@@ -25,5 +30,7 @@ export interface TcpSettings extends ConnectionSettings {
   /** Undefined: by host. */
   readonly starttls: StartTlsPolicy | undefined;
   readonly proxyProtocol: 1 | 2 | undefined;
+  /** There where DNS says whom to dial. */
+  readonly privateTargets: 'allow' | 'refuse' | undefined;
   readonly redirects: readonly { readonly host: string; readonly port: number | undefined }[];
 }

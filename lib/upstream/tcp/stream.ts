@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
 import { Logger } from '@nestjs/common';
 import { Timeout } from '../../clock.js';
 import { escapeAttribute, NS, StreamSplitter, XmlError, type SplitterHandler, type SplitterHeader, type Stanza } from '../../xml/index.js';
@@ -8,6 +8,7 @@ import { seeOtherHost, streamError, streamErrorCondition } from '../stream-error
 import { hasFeatures, readStreamHeader } from '../stream-header.js';
 import type { StreamHeader, UpstreamEnd, UpstreamHandler, UpstreamRequest, UpstreamStream } from '../upstream.js';
 import type { TcpSettings } from './options.js';
+import { cautiousLookup, mayDial } from './addresses.js';
 import { Outbox } from './outbox.js';
 import { proxyHeader } from './proxy-protocol.js';
 import { hangUp } from './hang-up.js';
@@ -174,7 +175,10 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
     this.starttls = new StartTls(policy);
     this.mustSecure = target.tls === 'direct' || policy === 'required';
     this.wait('a connection', this.settings.connectTimeout);
+    const { privateTargets } = this.settings;
+    if (privateTargets && isIP(host) > 0 && !mayDial(host, privateTargets)) return this.giveUp('an address that must not be dialled');
     const socket = connect({
+      ...(privateTargets && { lookup: cautiousLookup(privateTargets) }),
       host,
       port,
       noDelay: true,

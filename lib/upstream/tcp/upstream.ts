@@ -29,6 +29,7 @@ export class TcpUpstream implements XmppUpstream {
       // A server that DNS names is dealt with like a remote one, whatever it resolves to.
       starttls: options.starttls ?? (server ? undefined : 'required'),
       proxyProtocol: options.proxyProtocol,
+      privateTargets: server ? undefined : (options.privateTargets ?? 'allow'),
       redirects: (options.redirects ?? []).map((text) => {
         const host = parseHost(text);
         if (!host) throw new RangeError(`${JSON.stringify(text)} is no host to be redirected to; allowed: host or host:port`);
