@@ -62,8 +62,7 @@ export class RedisBus implements ClusterBus {
     const [commands, subscriber] = await this.clients();
     this.commands = commands;
     this.subscriber = subscriber;
-    if (this.stopped) return await this.stop();
-    this.connect(commands, subscriber, handler);
+    if (!this.stopped) this.connect(commands, subscriber, handler);
   }
 
   async publish(id: string, frame: Buffer): Promise<number | undefined> {
@@ -101,6 +100,7 @@ export class RedisBus implements ClusterBus {
   }
 
   async stop(): Promise<void> {
+    if (this.stopped) return;
     this.stopped = true;
     for (const [client, event, listener] of this.listeners) client.off(event, listener);
     this.subscriber?.disconnect();

@@ -163,6 +163,8 @@ describe('resolveOptions', () => {
     ['hostMeta.ips', ['localhost'], 'a list of at least one IP address'],
     ['hostMeta.sni', 'a b', 'a host name'],
     ['hostMeta.pins', ['x'], 'a list of base64 SHA-256 hashes'],
+    ['cluster.nodeId', 'a b', '1 to 32 letters, digits and . _ -'],
+    ['cluster.deadAfter', 0, 'a number from 1 to 300 (seconds)'],
     ['upstream', 7, 'an XmppUpstream, a URL, or a function of the domain'],
     ['upstream', {}, 'an XmppUpstream, a URL, or a function of the domain'],
     ['upstream', null, 'an XmppUpstream, a URL, or a function of the domain'],
@@ -276,5 +278,28 @@ describe('resolveOptions', () => {
         expect(refusal({ domains: ['example.org'], hostMeta: { ...all, url } }).option).toBe('hostMeta.url');
       }
     });
+  });
+});
+
+describe('the options of a cluster', () => {
+  const cluster = (options: Record<string, unknown>) => ({ domains: ['example.org'], cluster: options }) as unknown as XmppModuleOptions;
+
+  it('need a secret, and show none in a message', () => {
+    expect(refusal(cluster({ redis: 'redis://127.0.0.1' })).message).toContain('cluster.secret is undefined; allowed: a string of at least 16');
+    expect(refusal(cluster({ redis: 'redis://127.0.0.1', secret: 'hunter2' })).message).not.toContain('hunter2');
+    expect(refusal(cluster({ redis: 'http://:hunter2@127.0.0.1' })).message).toMatch(/cluster\.redis is not shown; allowed: a redis: or rediss: URL/);
+    expect(resolveOptions(cluster({ redis: 'rediss://redis.example', secret: '0123456789abcdef' })).cluster).toEqual({
+      redis: 'rediss://redis.example',
+      bus: undefined,
+      secret: '0123456789abcdef',
+      nodeId: undefined,
+      prefix: 'xmpp',
+      deadAfter: 5,
+    });
+  });
+
+  it('take Redis or another bus, not both', () => {
+    const bus = { beat: () => [] };
+    expect(refusal(cluster({ redis: 'redis://127.0.0.1', bus, secret: '0123456789abcdef' })).option).toBe('cluster.bus');
   });
 });
