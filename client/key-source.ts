@@ -1,5 +1,6 @@
 /** A key, or a ticket, that opens a shared stream. Whoever has it is logged in: a secret like a password. */
 export interface SharedKey {
+  /** What becomes `shared:key`. */
   readonly key: string;
   /** Whose stream it opens, where that is known. */
   readonly jid?: string;
@@ -20,6 +21,7 @@ export interface StreamLink {
 
 /** An iq was answered with an error, or not at all. */
 export class IqError extends Error {
+  /** Tells it from other errors also where `instanceof` cannot: when an app has loaded two copies of the package. */
   override readonly name = 'IqError';
 
   constructor(

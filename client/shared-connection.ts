@@ -29,6 +29,7 @@ import { divert, sendCarrier, watchTransport } from './transport.js';
  */
 export type SharedResult = 'created' | 'attached' | 'ordinary';
 
+/** For {@link SharedConnection}. */
 export interface ShareOptions {
   /** Where the key is found and kept, in the order in which they are asked. Default: a {@link StoredKey}. */
   readonly keys?: SharedKeySource | readonly SharedKeySource[];

@@ -1,6 +1,7 @@
 import { normalized } from './attributes.js';
 import { generateKey, type SharedKey, type SharedKeySource, type StreamLink } from './key-source.js';
 
+/** For {@link StoredKey}; what is not given is taken from the page. */
 export interface StoredKeyOptions {
   /** Name of the storage item and of the lock. Default: `nestjs-xmpp.shared-keys`. */
   readonly name?: string;

@@ -5,11 +5,17 @@
 
 /** `Strophe.Status`: those that matter here. */
 export const Status = {
+  /** `connect()` was called. */
   CONNECTING: 1,
+  /** There is no connection; `DISCONNECTED` follows. */
   CONNFAIL: 2,
+  /** Logged in, to a stream of its own or one that others can join. */
   CONNECTED: 5,
+  /** The end. */
   DISCONNECTED: 6,
+  /** `disconnect()` was called. */
   DISCONNECTING: 7,
+  /** Joined the stream of another tab, without a login. */
   ATTACHED: 8,
 } as const;
 
@@ -18,22 +24,35 @@ export type StatusCallback = (status: number, condition: string | null, element?
 
 /** A `Strophe.Connection`. */
 export interface StropheConnection {
+  /** The URL that it was made with. */
   readonly service: string;
+  /** Those that it was made with. */
   readonly options: object;
+  /** As given to `connect()`, and full when it is connected. */
   jid: string;
+  /** Logged in, or joined to a stream that is. */
   authenticated: boolean;
+  /** From `CONNECTED` or `ATTACHED` to the end. */
   connected: boolean;
   /** The parameters after the password: callback, wait, hold, route, authcid, disconnection timeout. */
   connect(jid: string, password: string | object, ...more: unknown[]): void;
+  /** With {@link SharedConnection}: leaves; other tabs stay. */
   disconnect(reason?: string): void;
+  /** Sends at once what waits for the next tick. */
   flush(): void;
+  /**
+   * Sends an iq. `timeout` is in milliseconds; `onError` is then given null.
+   * @returns its id
+   */
   sendIQ(
     iq: Element,
     onResult?: (result: Element) => void,
     onError?: (error: Element | null) => void,
     timeout?: number,
   ): string;
+  /** Told of each element that comes in. */
   xmlInput(element: Node): void;
+  /** Told of all that comes in, as text. */
   rawInput(text: string): void;
   /** Told of messages and presences that other tabs sent; since Strophe 4. */
   onForeignStanzaSent?(stanza: Element): void;

@@ -54,6 +54,8 @@ export interface ClusterBus {
 
 /** @publicApi A client of Redis, as far as it matters here: a `Redis` or a `Cluster` of `ioredis`. */
 export interface RedisClient {
+  /** `ready` when it can be used; other words while it connects, and at its end. */
   readonly status: string;
+  /** Resolves to the number of subscribers that took the message. */
   publish(channel: string, message: Buffer): Promise<number>;
 }

@@ -30,6 +30,7 @@ export class Timeout {
     /** @internal */ readonly fire: () => void,
   ) {}
 
+  /** Whether it is going to fire. */
   get running(): boolean {
     return this.deadline !== Infinity;
   }
@@ -40,6 +41,7 @@ export class Timeout {
     if (this.deadline < this.visit) this.clock.arm(this);
   }
 
+  /** It does not fire, unless it is started again. */
   stop(): void {
     this.deadline = Infinity;
     if (this.visit !== Infinity) this.clock.disarm(this);
@@ -140,6 +142,7 @@ export class SystemClock extends Wheel {
     return performance.now();
   }
 
+  /** @internal */
   override arm(timeout: Timeout): void {
     if (this.stopped) return;
     if (!this.interval) this.synchronise(this.now());

@@ -92,8 +92,8 @@ export {
   type XmppRecordingLines,
 } from './admin/index.js';
 export { XmppWsAdapter } from './websocket/index.js';
-export { EmbeddedUpstream } from './upstream/embedded/index.js';
-export { TcpUpstream, type TcpUpstreamOptions } from './upstream/tcp/index.js';
+export { EmbeddedUpstream, type EmbeddedLimits, type EmbeddedUpstreamOptions, type SaslMechanism } from './upstream/embedded/index.js';
+export { TcpUpstream, type SrvResolver, type StartTlsPolicy, type Target as TcpTarget, type TcpUpstreamOptions } from './upstream/tcp/index.js';
 export { WebSocketUpstream, type WebSocketUpstreamOptions } from './upstream/websocket/index.js';
 export { upstreamFromUrl, UpstreamUrlError, type UpstreamUrlOptions } from './upstream/url.js';
 export type {
@@ -108,4 +108,4 @@ export type {
 export { errorAnswer, StanzaError, type StanzaCondition, type StanzaErrorType } from './stanza-error.js';
 export type { BusHandler, ClusterBus, ClusterNode, RedisClient } from './bus.js';
 export { Clock, ManualClock, SystemClock, Timeout } from './clock.js';
-export { element, NS, Stanza, XmlError, type Element, type StanzaKind, type XmlCondition } from './xml/index.js';
+export { element, NS, Stanza, XmlError, type Element, type ScanLimits, type StanzaKind, type XmlCondition } from './xml/index.js';

@@ -51,10 +51,13 @@ const TYPES: Partial<Record<StanzaCondition, StanzaErrorType>> = {
  * @publicApi
  */
 export class StanzaError extends Error {
+  /** Tells it from other errors also where `instanceof` cannot: when an app has loaded two copies of the package. */
   override readonly name = 'StanzaError';
 
   constructor(
+    /** The child of `<error/>` that says what is wrong. */
     readonly condition: StanzaCondition,
+    /** What goes with it; nothing is needed. */
     readonly options: {
       /** Default: the one that goes with the condition. */
       readonly type?: StanzaErrorType;

@@ -103,6 +103,7 @@ export class XmppModule
   extends ConfigurableModuleClass
   implements NestModule, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
 {
+  /** @internal Made by Nest. */
   constructor(
     private readonly config: ApplicationConfig,
     @Inject(XMPP_OPTIONS) private readonly options: ResolvedOptions,
@@ -118,6 +119,7 @@ export class XmppModule
   }
 
   /**
+   * Serves XMPP with these options. `isGlobal` and `decorators` stand among them (see {@link XmppModuleExtras}).
    * @throws {XmppOptionsError} for an option that has a value it cannot have
    */
   static override forRoot(options: typeof OPTIONS_TYPE): DynamicModule {
@@ -126,11 +128,15 @@ export class XmppModule
     return withEndpoints(super.forRoot({ ...own, isGlobal: isGlobal ?? false, decorators: [] }), decorators);
   }
 
+  /**
+   * As {@link XmppModule.forRoot}, with options from a factory or a class, such as a service of the app's configuration.
+   * An option that has a value it cannot have stops the start of the app with an {@link XmppOptionsError}.
+   */
   static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
     return withEndpoints(super.forRootAsync(options), options.decorators);
   }
 
-  /** Runs in app.init(), after the host's setGlobalPrefix() and before the routes are made: our paths get no prefix. */
+  /** @internal Runs in app.init(), after the host's setGlobalPrefix() and before the routes are made: our paths get no prefix. */
   configure(): void {
     const options = this.config.getGlobalPrefixOptions();
     const exempt = (path: string) => ({
@@ -143,7 +149,7 @@ export class XmppModule
     this.config.setGlobalPrefixOptions({ ...options, exclude: [...(options.exclude ?? []), ...paths.map(exempt)] });
   }
 
-  /** Now that whoever takes requests before the router does so, and the app does not yet listen. */
+  /** @internal Now that whoever takes requests before the router does so, and the app does not yet listen. */
   onApplicationBootstrap(): void {
     const server = this.host.httpAdapter?.getHttpServer() as Server | undefined;
     const { handshakeTimeout } = this.options.limits;
@@ -153,7 +159,7 @@ export class XmppModule
     );
   }
 
-  /** Tells every client, while sockets still live: Nest cuts them afterwards. */
+  /** @internal Tells every client, while sockets still live: Nest cuts them afterwards. */
   async beforeApplicationShutdown(): Promise<void> {
     // New sessions go elsewhere first. The others' requests for ours, and ours for theirs, still find their way.
     const left = this.cluster.leave();
@@ -162,6 +168,7 @@ export class XmppModule
     await this.cluster.stop();
   }
 
+  /** @internal Nothing fires any more. */
   onApplicationShutdown(): void {
     this.clock.stop();
   }

@@ -20,9 +20,13 @@ export interface XmppModuleOptions {
    * `pass`: it is, for clients that know what they do. Default: `strip`.
    */
   channelBinding?: 'strip' | 'pass';
+  /** XMPP over WebSocket (RFC 7395). */
   websocket?: Partial<WebSocketOptions>;
+  /** BOSH (XEP-0124, XEP-0206). */
   bosh?: Partial<BoshOptions>;
+  /** Several tabs on one XMPP stream (Shared BOSH). */
   shared?: Partial<SharedOptions>;
+  /** What a client, an address and all of them together may take. */
   limits?: Partial<LimitOptions>;
   /** `Origin`s allowed on the WebSocket and in CORS; `*` for all. Default: `*`. */
   origins?: string | string[];
@@ -30,9 +34,13 @@ export interface XmppModuleOptions {
   exposeHeaders?: string[];
   /** Take the client's address from `X-Forwarded-For`: true for one proxy in front, a number for so many. Default: false. */
   trustProxy?: boolean | number;
+  /** What host-meta tells clients (RFC 6415, XEP-0156, XEP-0487). */
   hostMeta?: Partial<HostMetaOptions>;
+  /** What Nest's logger is told beside warnings and errors. */
   log?: Partial<LogOptions>;
+  /** How the app's own guards, interceptors and credentials are dealt with. */
   hooks?: Partial<HookOptions>;
+  /** How users whom the app knows from the web log in. Counts where there are `XmppCredentials`. */
   webLogin?: Partial<WebLoginOptions>;
   /** Several processes serve the same clients, whichever a request reaches. Default: this one is alone. */
   cluster?: Partial<ClusterOptions>;
@@ -52,7 +60,9 @@ export interface HookOptions {
   timeout: number;
 }
 
+/** XMPP over WebSocket (RFC 7395). */
 export interface WebSocketOptions {
+  /** Where the WebSocket is served. A global prefix of the app does not come before it. Default: `/xmpp-websocket`. */
   path: string;
   /** Seconds of silence before a WebSocket PING; two without an answer end the connection. 0: off. */
   pingInterval: number;
@@ -62,7 +72,9 @@ export interface WebSocketOptions {
   openTimeout: number;
 }
 
+/** BOSH (XEP-0124, XEP-0206). What a client asks for is granted up to these values. */
 export interface BoshOptions {
+  /** Where BOSH is served. A global prefix of the app does not come before it. Default: `/http-bind`. */
   path: string;
   /** Longest `wait` granted, seconds. */
   wait: number;
@@ -82,9 +94,13 @@ export interface BoshOptions {
   overactivity: 'tolerant' | 'strict';
 }
 
+/** Several clients on one XMPP stream (Shared BOSH), over either transport. */
 export interface SharedOptions {
+  /** Whether clients may ask for it; without it `shared:key` is ignored, and each client has a stream of its own. */
   enabled: boolean;
+  /** Characters; a shorter `shared:key` is refused with `policy-violation`. */
   minKeyLength: number;
+  /** On one stream; one more is refused with `policy-violation`. */
   maxClients: number;
   /** Seconds that a shared stream outlives its last client. */
   linger: number;
@@ -103,7 +119,9 @@ export interface SharedOptions {
 
 /** Of clients, but for `maxUpstreamStanzaBytes`. An address is an IPv4 address, or the first 64 bits of an IPv6 one. */
 export interface LimitOptions {
+  /** In this process, clients of shared sessions counted one by one. Beyond: HTTP 503 with `Retry-After`. */
   maxSessions: number;
+  /** Of one address. Beyond: HTTP 429 on the WebSocket, `policy-violation` over BOSH. */
   maxSessionsPerAddress: number;
   /** Levels of elements in one stanza. */
   maxDepth: number;
@@ -119,10 +137,11 @@ export interface LimitOptions {
   sessionsPerMinute: number;
   /** Of one client; what comes faster is read later, and what would take a minute and more to read ends the session. 0: no limit. */
   stanzasPerSecond: number;
+  /** As {@link stanzasPerSecond}, in bytes of XML. */
   bytesPerSecond: number;
   /** Seconds from a new connection to the first whole request on it, TLS included. 0: those of the host's server. */
   handshakeTimeout: number;
-  /** Seconds. */
+  /** Seconds from the opening of a stream to its authentication; then it ends with `policy-violation`. */
   authTimeout: number;
   /** Undelivered bytes that are kept for one client before its server is read no further. */
   maxBufferedBytes: number;
@@ -130,11 +149,13 @@ export interface LimitOptions {
   maxUnfinishedBytes: number;
 }
 
+/** What Nest's logger is told beside warnings and errors. */
 export interface LogOptions {
   /** At which level of Nest's logger a line about each session that ended is written, with the reason. */
   sessions: 'debug' | 'log' | 'off';
 }
 
+/** What host-meta tells clients (RFC 6415, XEP-0156). All but `url` are of XEP-0487. */
 export interface HostMetaOptions {
   /** Public base URL, such as `https://chat.example.org`, or one for each domain; none: derived from the request. */
   url: string | Record<string, string> | undefined;
@@ -149,11 +170,13 @@ export interface HostMetaOptions {
   sni: string | undefined;
   /** As of SRV records (RFC 2782). */
   priority: number | undefined;
+  /** As of SRV records (RFC 2782). */
   weight: number | undefined;
   /** base64 of SHA-256 hashes of public keys to trust (RFC 7469). */
   pins: string[] | undefined;
 }
 
+/** Several processes that serve the same clients. Either `redis` or `bus`, with a `secret`, turns it on. */
 export interface ClusterOptions {
   /**
    * Redis 7 in common: a URL (`redis://…`, `rediss://…`), a client of `ioredis`, or a function that makes one each
@@ -196,11 +219,13 @@ export interface ResolvedOptions {
 
 /** @publicApi An option has a value that it cannot have. The message names the option, the value and what is allowed. */
 export class XmppOptionsError extends Error {
+  /** Tells it from other errors also where `instanceof` cannot: when an app has loaded two copies of the package. */
   override readonly name = 'XmppOptionsError';
 
   constructor(
     /** Such as `bosh.wait`. */
     readonly option: string,
+    /** As the app gave it; a symbol in place of a secret. */
     readonly value: unknown,
     allowed: string,
   ) {

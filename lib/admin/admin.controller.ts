@@ -33,6 +33,7 @@ const MAX_TRACE = 86_400;
 export class XmppAdminController {
   private readonly logger = new Logger('XmppAdmin');
 
+  /** @internal Made by Nest. */
   constructor(private readonly admin: Admin) {}
 
   /** This process: what lives, what passed, what it refused, whether its upstreams can be reached. */

@@ -74,7 +74,14 @@ export interface XmppAdminUpstream {
   readonly up: boolean;
 }
 
-/** @publicApi How many sessions live: in all, by transport, by state. */
+/**
+ * @publicApi How many sessions live: in all, by transport, by state.
+ * @property websocket over WebSocket
+ * @property bosh over BOSH
+ * @property open not authenticated yet
+ * @property authenticated without a resource yet
+ * @property bound with a resource
+ */
 export interface XmppAdminCounts extends Readonly<Record<Transport | XmppAdminState, number>> {
   /** All of them. */
   readonly total: number;

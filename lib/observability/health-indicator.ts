@@ -22,6 +22,7 @@ export type XmppHealthResult<Key extends string, Status extends string> = Record
 export class XmppHealthIndicator {
   private knowsDegraded: Promise<boolean> | undefined;
 
+  /** @internal Made by Nest. */
   constructor(private readonly health: XmppHealth) {}
 
   /**

@@ -49,6 +49,7 @@ const PROBE_FRESH = 5000;
 export class XmppHealth {
   private readonly probes = new Map<string, { at: number; result: Promise<string> }>();
 
+  /** @internal Made by Nest. */
   constructor(
     @Inject(XMPP_OPTIONS) private readonly options: ResolvedOptions,
     private readonly sessions: SessionRegistry,

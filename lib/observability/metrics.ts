@@ -30,6 +30,7 @@ export class XmppMetrics implements OnApplicationShutdown {
   private lag: IntervalHistogram | undefined;
   private readonly families: readonly Family[];
 
+  /** @internal Made by Nest. */
   constructor(
     private readonly sessions: SessionRegistry,
     private readonly sharing: Sharing,

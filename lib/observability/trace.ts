@@ -65,6 +65,7 @@ export class XmppTrace implements OnApplicationShutdown {
   /** There while a trace runs. */
   private unlisten: (() => void)[] = [];
 
+  /** @internal Made by Nest. */
   constructor(
     private readonly sessions: SessionRegistry,
     private readonly events: XmppEvents,

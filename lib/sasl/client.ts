@@ -3,7 +3,7 @@ import { clientProof, saslPrepare, scramKeys, serverSignature, type ScramHash } 
 
 /** The mechanisms that we log in with, the best first. */
 export const CLIENT_MECHANISMS = ['SCRAM-SHA-256', 'SCRAM-SHA-1', 'PLAIN'] as const;
-/** @publicApi */
+/** @publicApi SASL mechanisms that the gateway logs users in with, when the app gives it their credentials. */
 export type ClientMechanism = (typeof CLIENT_MECHANISMS)[number];
 
 /** The server broke the rules of the mechanism, or does not know the password. The message holds no secret. */

@@ -2,6 +2,7 @@ import type { Stanza } from '../xml/index.js';
 import type { StreamHeader } from '../upstream/upstream.js';
 import type { SessionEnd } from './end.js';
 
+/** How a web client is connected: RFC 7395, or XEP-0124 and XEP-0206. */
 export type Transport = 'websocket' | 'bosh';
 
 /**

@@ -56,6 +56,7 @@ export type StreamCondition =
 
 /** How a session ends, as its clients are told. */
 export interface SessionEnd {
+  /** The same words stand in metrics, `xmpp_sessions_ended_total{reason="…"}`. */
   readonly reason: EndReason;
   /** The stream error for the client; none when the stream ends in order. */
   readonly condition?: StreamCondition;

@@ -10,6 +10,7 @@ import { PendingSession } from './pending-session.js';
 
 /** @publicApi A web client that wants a session: before there is one, and before anything was checked that it says. */
 export interface ConnectContext {
+  /** What it came over; a guard may treat both alike. */
   readonly transport: Transport;
   /**
    * With its cookies, its headers, and its query in `url`: the handshake of the WebSocket, or the BOSH request that
@@ -52,6 +53,7 @@ export interface XmppConnectGuard {
 
 /** @publicApi What a guard throws to say why. */
 export class ConnectRefused extends SessionRefused {
+  /** Tells it from other errors also where `instanceof` cannot: when an app has loaded two copies of the package. */
   override readonly name = 'ConnectRefused';
 
   constructor(

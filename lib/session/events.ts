@@ -33,38 +33,113 @@ export interface XmppEventMap {
    * A client asked for a session: its upstream is being reached. `http`: the request that began it, BOSH's first or the
    * handshake of a WebSocket; none where the app asked for it (prebinding).
    */
-  'session.opening': { session: XmppSession; http: IncomingMessage | undefined };
+  'session.opening': {
+    /** Known already: domain, address and transport of the client. */
+    session: XmppSession;
+    /** With cookies and headers; not to be answered by a listener. */
+    http: IncomingMessage | undefined;
+  };
   /** The upstream's stream is open. */
-  'session.opened': { session: XmppSession };
+  'session.opened': {
+    /** Its client can log in now. */
+    session: XmppSession;
+  };
   /** The server says that the client is who it says (SASL, SASL2, or the login of old). */
-  'session.authenticated': { session: XmppSession };
+  'session.authenticated': {
+    /** `jid` is not known before `session.bound`. */
+    session: XmppSession;
+  };
   /** A resource is bound: `session.jid` is known. */
-  'session.bound': { session: XmppSession };
+  'session.bound': {
+    /** With its full `jid`. */
+    session: XmppSession;
+  };
   /** A stream was resumed (XEP-0198). */
-  'session.resumed': { session: XmppSession };
+  'session.resumed': {
+    /** A new session with an `id` of its own; its `jid` is known where this process knew the old one. */
+    session: XmppSession;
+  };
   /** It is over; `end` says why. Sessions that were never opened are told of, too. */
-  'session.closed': { session: XmppSession; end: SessionEnd };
+  'session.closed': {
+    /** As it was; `traffic` is final. */
+    session: XmppSession;
+    /** Why, and what the client was told. */
+    end: SessionEnd;
+  };
   /** A client joined a session that is shared; its creator is not told of. `client` is its number in the session. */
-  'shared.attached': { session: XmppSession; client: number; address: string };
+  'shared.attached': {
+    /** The one that is shared. */
+    session: XmppSession;
+    /** From 2 on: its creator is 1. */
+    client: number;
+    /** IP address of the client that joined. */
+    address: string;
+  };
   /** A client left a session that is shared, the last one too. */
-  'shared.detached': { session: XmppSession; client: number; end: SessionEnd };
+  'shared.detached': {
+    /** It goes on while others share it, and for `shared.linger`. */
+    session: XmppSession;
+    /** The number of who left, which nobody else gets in this session. */
+    client: number;
+    /** Why, of this client alone. */
+    end: SessionEnd;
+  };
   /** A client that came with a key, or a ticket, got no session. */
-  'shared.refused': { domain: string; address: string; reason: SharedRefusal };
+  'shared.refused': {
+    /** The XMPP domain that it asked for. */
+    domain: string;
+    /** IP address of who came. */
+    address: string;
+    /** Not told to the client in such detail. */
+    reason: SharedRefusal;
+  };
   /** A stanza did not go on as it came. `in`: from the client. */
-  'stanza.refused': { session: XmppSession; stanza: Stanza; direction: StanzaDirection; reason: StanzaRefusal };
+  'stanza.refused': {
+    /** That it would have passed through. */
+    session: XmppSession;
+    /** As it came, or as the interceptor before made it. */
+    stanza: Stanza;
+    /** The way that it was on. */
+    direction: StanzaDirection;
+    /** What became of it. */
+    reason: StanzaRefusal;
+  };
   /** A limit refused, slowed or ended somebody. `limit` is the name of the option. */
-  'limit.hit': { limit: string; address: string };
+  'limit.hit': {
+    /** Such as `limits.maxSessions`. */
+    limit: string;
+    /** IP address of who ran into it. */
+    address: string;
+  };
   /** A stream could not be opened, or its connection was lost. */
-  'upstream.failed': { session: XmppSession; message: string };
+  'upstream.failed': {
+    /** `session.closed` follows. */
+    session: XmppSession;
+    /** What happened, in one line without secrets. */
+    message: string;
+  };
   /** A stream was opened: the first one to this upstream for this domain, or the first after `upstream.down`. */
-  'upstream.up': { domain: string; upstream: string };
+  'upstream.up': {
+    /** The XMPP domain that the stream is for. */
+    domain: string;
+    /** Its name, such as `xmpp://xmpp.internal:5222`. */
+    upstream: string;
+  };
   /** A stream could not be opened, the first time since the last that could. */
-  'upstream.down': { domain: string; upstream: string; message: string };
+  'upstream.down': {
+    /** The XMPP domain that the stream was for. */
+    domain: string;
+    /** Its name, such as `xmpp://xmpp.internal:5222`. */
+    upstream: string;
+    /** What happened, in one line without secrets. */
+    message: string;
+  };
 }
 
 /** Of a stanza: `in` from the client to the server, `out` from the server to the client. */
 export type StanzaDirection = 'in' | 'out';
 
+/** What can be listened to. */
 export type XmppEventName = keyof XmppEventMap;
 /** May return a promise: what it rejects with is reported as what a listener throws. */
 export type XmppEventListener<N extends XmppEventName> = (event: XmppEventMap[N]) => unknown;
@@ -75,6 +150,7 @@ export class XmppEvents {
   private readonly listeners = new Map<XmppEventName, Set<XmppEventListener<never>>>();
   private readonly listenersOfAll = new Set<AnyListener>();
 
+  /** @internal Made by the module. */
   constructor(private readonly onError: (name: XmppEventName, error: unknown) => void = () => {}) {}
 
   /** @returns a function that removes the listener */
@@ -94,6 +170,7 @@ export class XmppEvents {
     return () => this.listenersOfAll.delete(listener);
   }
 
+  /** @internal Tells all listeners, before it returns. */
   emit<N extends XmppEventName>(name: N, event: XmppEventMap[N]): void {
     const listeners = this.listeners.get(name) as Set<XmppEventListener<N>> | undefined;
     if (listeners) for (const listener of listeners) this.call(name, () => listener(event));

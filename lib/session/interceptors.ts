@@ -5,6 +5,7 @@ import type { XmppSession } from './session.js';
 
 /** What an interceptor knows beside the stanza. */
 export interface StanzaContext {
+  /** The one that the stanza passes through; of one that is shared, that of its stream. */
   readonly session: XmppSession;
   /** `in`: from the client to the server. */
   readonly direction: StanzaDirection;

@@ -4,6 +4,7 @@ export interface PrebindOptions {
   readonly domain: string;
   /** Localpart of the user's address; with `password`. */
   readonly username?: string;
+  /** Towards the server only, by SASL; never logged nor kept. */
   readonly password?: string;
   /** What the app's `XmppCredentials` makes a user name and a password of; instead of those. */
   readonly context?: unknown;
@@ -25,6 +26,7 @@ export interface PrebindOptions {
 export interface Prebound {
   /** Full JID. */
   readonly jid: string;
+  /** Of XEP-0124, section 7.2: as secret as a password. */
   readonly sid: string;
   /** The one to use next. */
   readonly rid: number;
@@ -49,9 +51,11 @@ export type PrebindFailure = 'not-authorized' | 'no-mechanism' | 'upstream-faile
 
 /** @publicApi A login on the server that failed. Its texts hold no secret. */
 export class PrebindError extends Error {
+  /** Tells it from other errors also where `instanceof` cannot: when an app has loaded two copies of the package. */
   override readonly name = 'PrebindError';
 
   constructor(
+    /** What failed, for code to decide by. */
     readonly reason: PrebindFailure,
     message: string,
     /** The XMPP condition, where there is one: of SASL, of the stream, or of a stanza. */

@@ -11,6 +11,7 @@ import type { Traffic, XmppSession } from './session.js';
 export class XmppSessionService {
   private readonly remote: RemoteSessions;
 
+  /** @internal Made by the module. */
   constructor(
     private readonly local: SessionRegistry,
     cluster: Cluster,

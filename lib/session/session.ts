@@ -26,9 +26,11 @@ import type { UpstreamStates } from './upstream-states.js';
 export interface Traffic {
   /** From web clients to servers. */
   stanzasIn: number;
+  /** Of XML, as forwarded; frames, HTTP and TLS do not count. */
   bytesIn: number;
   /** From servers to web clients. */
   stanzasOut: number;
+  /** Of XML, as forwarded; frames, HTTP and TLS do not count. */
   bytesOut: number;
 }
 
@@ -36,17 +38,23 @@ export interface Traffic {
 export interface XmppSession {
   /** Names it in logs and calls. No secret: nobody can take over a session with it. */
   readonly id: string;
+  /** XMPP domain; never another one as long as the session lives. */
   readonly domain: string;
   /** Full JID, by the server's word; undefined until a resource is bound. */
   readonly jid: string | undefined;
+  /** Over which its client came; of a shared session, its creator. */
   readonly transport: Transport;
-  /** Of the client, after trusted proxies. */
+  /** IP address of the client, after trusted proxies. */
   readonly address: string;
+  /** Whether the client came over TLS, by the word of trusted proxies too. */
   readonly secure: boolean;
+  /** When the client asked for it. */
   readonly openedAt: Date;
+  /** Whether the server has said that the client is who it says. */
   readonly authenticated: boolean;
   /** The server keeps the stream for resumption when its connection is cut (XEP-0198). */
   readonly resumable: boolean;
+  /** Counts since it was opened; they go on. */
   readonly traffic: Readonly<Traffic>;
   /** What the node is called that has it, where it is another one: what is said here was so when it was asked. */
   readonly node?: string;

@@ -21,7 +21,9 @@ export interface SharedRequest {
 export interface SharedAttempt {
   /** Of the creator: user, address, when it was opened. */
   readonly session: XmppSession;
+  /** IP address, after trusted proxies were taken into account. */
   readonly address: string;
+  /** Whether it came over TLS. */
   readonly secure: boolean;
   /** As the client gave it; its user, if any, is that of the session. */
   readonly from: string | undefined;

@@ -8,9 +8,13 @@ import { Sharing } from './sharing.service.js';
 export interface SharedClient {
   /** In its session, from 1: what `shared:sent` says of its stanzas. */
   readonly number: number;
+  /** Its own: clients of one session may differ in it. */
   readonly transport: Transport;
+  /** IP address, after trusted proxies. */
   readonly address: string;
+  /** Whether it came over TLS. */
   readonly secure: boolean;
+  /** When it created the session, or joined it. */
   readonly attachedAt: Date;
 }
 
@@ -18,15 +22,17 @@ export interface SharedClient {
 export interface SharedSession {
   /** As in `XmppSessionService`. */
   readonly id: string;
+  /** XMPP domain. */
   readonly domain: string;
   /** Full JID; undefined until a resource is bound. */
   readonly jid: string | undefined;
   /** Whether a client can still attach with a key. */
   readonly hasKey: boolean;
+  /** In the order in which they came; empty while the session lingers (`shared.linger`). */
   readonly clients: readonly SharedClient[];
 }
 
-/** @publicApi */
+/** @publicApi For how long, and for whom, a ticket is good. */
 export interface TicketOptions {
   /** Seconds. Default: 60. */
   readonly ttl?: number;
@@ -42,6 +48,7 @@ export interface TicketOptions {
  */
 @Injectable()
 export class XmppSharedKeyService {
+  /** @internal Made by the module. */
   constructor(private readonly sharing: Sharing) {}
 
   /** A key that nobody can guess: 128 bits, in hexadecimal digits. */

@@ -25,7 +25,9 @@ export interface XmppOverrides<U extends XmppUpstream = ScriptedUpstream> {
 export interface XmppAppOptions<U extends XmppUpstream = ScriptedUpstream> extends XmppOverrides<U> {
   /** Modules of the app under test, {@link XmppModule} among or inside them. Default: that alone, for `example.org`. */
   readonly imports?: ModuleMetadata['imports'];
+  /** Beside those of {@link imports}. */
   readonly controllers?: ModuleMetadata['controllers'];
+  /** Beside those of {@link imports}. */
   readonly providers?: ModuleMetadata['providers'];
   /** `new FastifyAdapter()`, for instance. Default: what Nest takes, which is Express. */
   readonly adapter?: AbstractHttpAdapter | undefined;
@@ -39,7 +41,9 @@ export interface XmppAppOptions<U extends XmppUpstream = ScriptedUpstream> exten
 
 /** For {@link XmppTestApp.login}: over which transport, and more attributes for the stream header. */
 export interface LoginOptions {
+  /** Default: `websocket`. */
   readonly transport?: WebTransport;
+  /** Beside `to`, which is the domain of the JID. */
   readonly attributes?: StreamAttributes;
 }
 
@@ -50,14 +54,19 @@ const CLOSING_STEP = 1000;
 export class XmppTestApp<U extends XmppUpstream = ScriptedUpstream> implements Endpoints {
   /** `http://127.0.0.1:PORT`, without a slash. */
   readonly url: string;
+  /** `ws://127.0.0.1:PORT` and the app's `websocket.path`. */
   readonly wsUrl: string;
+  /** {@link url} and the app's `bosh.path`. */
   readonly boshUrl: string;
+  /** Free when the app began to listen; another one each time. */
   readonly port: number;
   private readonly clients = new Set<WebClient>();
 
   /** Of an app that listens. */
   constructor(
+    /** The Nest app, for `get(…)`; {@link close} closes it. */
     readonly app: INestApplication,
+    /** Stands where the XMPP server would: {@link ScriptedUpstream.streams} has what the gateway opened. */
     readonly upstream: U,
     /** Stands still until the test moves it: `clock.tick(milliseconds)`. */
     readonly clock: ManualClock,
@@ -86,7 +95,12 @@ export class XmppTestApp<U extends XmppUpstream = ScriptedUpstream> implements E
     this: XmppTestApp<ScriptedUpstream>,
     jid = 'alice@example.org/tab',
     { transport = 'websocket', attributes = {} }: LoginOptions = {},
-  ): Promise<{ client: WebClient; stream: ScriptedStream }> {
+  ): Promise<{
+    /** The web's side. */
+    client: WebClient;
+    /** The server's side. */
+    stream: ScriptedStream;
+  }> {
     const [, domain] = /^(?:[^@/]+@)?([^/]+)/.exec(jid) as unknown as [string, string];
     const [client, stream] = await Promise.all([
       this.connect(transport, { to: domain, ...attributes }),
@@ -120,7 +134,12 @@ export class XmppTestApp<U extends XmppUpstream = ScriptedUpstream> implements E
 export function overrideXmpp<U extends XmppUpstream = ScriptedUpstream>(
   builder: TestingModuleBuilder,
   { upstream = new ScriptedUpstream() as unknown as U, clock = new ManualClock(), options = {} }: XmppOverrides<U> = {},
-): { readonly upstream: U; readonly clock: ManualClock } {
+): {
+  /** What the test speaks through for the XMPP server. */
+  readonly upstream: U;
+  /** Moved by `tick(milliseconds)`. */
+  readonly clock: ManualClock;
+} {
   builder.overrideProvider(Clock).useValue(clock);
   builder.overrideProvider(XMPP_OPTIONS).useFactory({
     factory: (own: XmppModuleOptions) => resolveOptions(merge({ ...own, upstream }, options)),

@@ -5,7 +5,9 @@ import { NS } from '../xml/index.js';
 /** An HTTP answer, as it came. */
 export class BoshAnswer {
   constructor(
+    /** HTTP status; also with errors of BOSH it is 200 for clients of today (XEP-0124, section 17). */
     readonly status: number,
+    /** With names in lower case. */
     readonly headers: IncomingHttpHeaders,
     /** As text, inflated. */
     readonly body: string,
@@ -17,10 +19,12 @@ export class BoshAnswer {
     return new RegExp(`\\s${name}=(?:'([^']*)'|"([^"]*)")`).exec(tag)?.slice(1).find((value) => value !== undefined);
   }
 
+  /** `terminate` where the session is over. */
   get type(): string | undefined {
     return this.attribute('type');
   }
 
+  /** Why it is over (XEP-0124, section 17.2); undefined for an end in order. */
   get condition(): string | undefined {
     return this.attribute('condition');
   }
@@ -33,6 +37,7 @@ export class BoshAnswer {
 
 /** A request that was sent and has no answer yet. */
 export interface Pending extends Promise<BoshAnswer> {
+  /** To be cut with `destroy()`, or to write a body to by hand. */
   readonly sent: ClientRequest;
 }
 
@@ -40,8 +45,15 @@ export interface Pending extends Promise<BoshAnswer> {
 export class BoshHttp {
   private readonly agent = new Agent({ keepAlive: true });
 
-  constructor(readonly url: string) {}
+  constructor(
+    /** Of the BOSH endpoint. */
+    readonly url: string,
+  ) {}
 
+  /**
+   * Sends a request with this body, as `text/xml`.
+   * @returns a promise of the answer, which comes when the gateway has something to say, or `wait` is over
+   */
   post(body: string | Buffer, headers: OutgoingHttpHeaders = {}): Pending {
     const pending = this.start('POST', { 'Content-Type': 'text/xml; charset=utf-8', 'Content-Length': Buffer.byteLength(body), ...headers });
     pending.sent.end(body);
@@ -101,8 +113,11 @@ export function boshCreation(attributes: BodyAttributes = {}, payload = ''): str
 /** A session, by a client that follows the rules unless it is told otherwise. */
 export class BoshSession {
   private constructor(
+    /** For requests that break the rules. */
     readonly http: BoshHttp,
+    /** The answer that created the session. */
     readonly created: BoshAnswer,
+    /** As the gateway gave it (XEP-0124, section 7.2). */
     readonly sid: string,
     /** Of the last request. */
     public rid: number,

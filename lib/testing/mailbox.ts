@@ -8,6 +8,7 @@ export class Mailbox<T> {
     return this.items.length;
   }
 
+  /** Adds an item behind those that wait, and wakes who waits for one. */
   put(item: T): void {
     this.items.push(item);
     this.wake?.();

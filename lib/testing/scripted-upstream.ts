@@ -19,7 +19,9 @@ export class ScriptedStream implements UpstreamStream {
   takes = true;
   /** The gateway asked the server to wait. */
   paused = false;
+  /** By the gateway, or by {@link finish}. */
   ended = false;
+  /** The header that came with each restart. */
   readonly restarts: StreamHeader[] = [];
   /** Whether {@link close} is answered; false plays a server that hangs. */
   answersClose = true;
@@ -27,6 +29,7 @@ export class ScriptedStream implements UpstreamStream {
   constructor(
     /** The domain, the header and the address of the client. */
     readonly request: UpstreamRequest,
+    /** The gateway's side, for what the methods of this class cannot say. */
     readonly handler: UpstreamHandler,
   ) {}
 
@@ -108,6 +111,7 @@ export class ScriptedStream implements UpstreamStream {
 /** An XMPP server in memory that says what the test makes it say: its streams are handed out as they are opened. */
 export class ScriptedUpstream implements XmppUpstream {
   readonly name = 'scripted';
+  /** As they were opened; {@link Mailbox.take} waits for the next. */
   readonly streams = new Mailbox<ScriptedStream>();
 
   /** @param eager answers each new stream with a header and features by itself */

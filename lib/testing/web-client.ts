@@ -34,6 +34,7 @@ export interface WebClient {
 
 /** For `describe.each`. */
 export const TRANSPORTS = ['websocket', 'bosh'] as const;
+/** Over which a web client comes. */
 export type WebTransport = (typeof TRANSPORTS)[number];
 
 /**

@@ -8,14 +8,21 @@ import { Mailbox } from './mailbox.js';
 
 /** A WebSocket of the package `ws`, as far as tests go; its own types need not be there. */
 export interface TestSocket extends EventEmitter {
+  /** The subprotocol that was agreed on: `xmpp`; empty for none. */
   readonly protocol: string;
+  /** As in the DOM. */
   readonly OPEN: 1;
   /** {@link OPEN} while it is. */
   readonly readyState: number;
+  /** Sends a frame: of text for a string, unless `binary` says otherwise; `fin: false` for one that goes on in the next. */
   send(data: string | Buffer, options?: { readonly fin?: boolean; readonly binary?: boolean }): void;
+  /** Begins the closing handshake (RFC 6455, section 7). */
   close(code?: number, reason?: string): void;
+  /** Sends a PING; the PONG comes as an event, `pong`. */
   ping(data?: string | Buffer): void;
+  /** Reads no more: plays a client that is slow. */
   pause(): void;
+  /** Reads again. */
   resume(): void;
   /** Cuts the connection. */
   terminate(): void;
@@ -23,6 +30,7 @@ export interface TestSocket extends EventEmitter {
 
 /** How to connect: headers, certificates, and what `ws` adds to that. */
 export interface HandshakeOptions extends RequestOptions {
+  /** As a browser would send it. */
   readonly origin?: string;
   /** Whether pings are answered; true unless given. */
   readonly autoPong?: boolean;
@@ -35,7 +43,10 @@ export class RawWebSocket {
   /** The code with which it was closed; never rejects. */
   readonly closed: Promise<number>;
 
-  private constructor(readonly socket: TestSocket) {
+  private constructor(
+    /** What frames go through, for what the methods of this class cannot say. */
+    readonly socket: TestSocket,
+  ) {
     socket.on('message', (data: Buffer) => this.frames.put(data.toString()));
     socket.on('error', () => {});
     this.closed = new Promise((resolve) => socket.once('close', resolve));
@@ -58,10 +69,15 @@ export class RawWebSocket {
     return client;
   }
 
+  /** Sends a message: text for a string, else binary. */
   send(data: string | Buffer): void {
     this.socket.send(data);
   }
 
+  /**
+   * The next message.
+   * @throws Error when none comes within 20 s of real time
+   */
   next(): Promise<string> {
     return this.frames.take();
   }
@@ -72,7 +88,12 @@ export async function handshakeRefusal(
   url: string,
   protocols: string[] = ['xmpp'],
   headers: Record<string, string> = {},
-): Promise<{ status: number; headers: IncomingHttpHeaders }> {
+): Promise<{
+  /** HTTP status, such as 429 for too many sessions. */
+  status: number;
+  /** With names in lower case. */
+  headers: IncomingHttpHeaders;
+}> {
   const socket = connect(url, protocols, { headers });
   socket.on('error', () => {});
   const [, response] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage];

@@ -4,10 +4,13 @@ import type { Stanza } from '../xml/index.js';
 export interface StreamHeader {
   /** In an answer: the served domain. In a request: the client's bare JID, if it gave one. */
   from?: string | undefined;
+  /** In a request: the domain. In an answer: the client, if the server names it. */
   to?: string | undefined;
+  /** Of an answer: the stream's identifier (RFC 6120, section 4.7.3), a secret between server and client. */
   id?: string | undefined;
   /** `xml:lang`. */
   lang?: string | undefined;
+  /** `1.0` for XMPP as of RFC 3920 and later; a server of before has none. */
   version?: string | undefined;
 }
 
@@ -21,6 +24,7 @@ export interface UpstreamRequest {
   readonly client: UpstreamClient;
 }
 
+/** The web client that a stream is for. Upstreams may tell the server (PROXY protocol) and must trust nothing else. */
 export interface UpstreamClient {
   /** IP address. */
   readonly address: string;
@@ -48,6 +52,7 @@ export interface UpstreamHandler {
   onEnd(end: UpstreamEnd): void;
 }
 
+/** How a stream came to its end. */
 export interface UpstreamEnd {
   /**
    * - `closed`: the server sent `</stream:stream>`, or answered ours.
@@ -76,6 +81,7 @@ export interface UpstreamStream {
   restart(header: StreamHeader): void;
   /** Stops reading from the server until {@link resume}. */
   pause(): void;
+  /** Reads on after {@link pause}. */
   resume(): void;
   /** Ends the stream in order: what was sent goes out, then `</stream:stream>`. */
   close(): void;
@@ -87,6 +93,10 @@ export interface UpstreamStream {
 export interface XmppUpstream {
   /** For logs, without secrets. */
   readonly name: string;
+  /**
+   * Opens a stream, or begins to: it returns at once, and everything that follows is told to `handler`, and
+   * failures are, too: it throws nothing.
+   */
   open(request: UpstreamRequest, handler: UpstreamHandler): UpstreamStream;
   /** Rejects with the reason when the server cannot be used. For health checks. */
   probe?(domain: string): Promise<void>;

@@ -10,7 +10,9 @@ import { WebSocketUpstream, type WebSocketUpstreamOptions } from './websocket/up
 export interface UpstreamUrlOptions extends Omit<ConnectionOptions, 'verify'> {
   /** `host` or `host:port` that a server may send us on to; see {@link TcpUpstreamOptions.redirects}. */
   readonly redirects?: readonly string[] | undefined;
+  /** See {@link TcpUpstreamOptions.resolver}. */
   readonly resolver?: SrvResolver | undefined;
+  /** See {@link TcpUpstreamOptions.random}. */
   readonly random?: (() => number) | undefined;
 }
 
@@ -21,6 +23,7 @@ export type UpstreamAddress =
 
 /** An upstream URL that means nothing. The message names the value and what is allowed. */
 export class UpstreamUrlError extends Error {
+  /** Tells it from other errors also where `instanceof` cannot: when an app has loaded two copies of the package. */
   override readonly name = 'UpstreamUrlError';
 
   constructor(
@@ -28,6 +31,7 @@ export class UpstreamUrlError extends Error {
     readonly what: string,
     /** As written; without user names and passwords. */
     readonly value: string,
+    /** In words, such as `required, optional, never`. */
     readonly allowed: string,
   ) {
     super(`${what} is ${JSON.stringify(value)}; allowed: ${allowed}`);

@@ -45,7 +45,7 @@ export class XmppWsAdapter extends WsAdapter {
   private readonly endpoints = new WeakSet<object>();
   private readonly upgrades = new Map<Server, Upgrade>();
 
-  /** Puts an XmppWsAdapter in front of whatever app.useWebSocketAdapter() is given, before or after this call. */
+  /** @internal Puts an XmppWsAdapter in front of whatever app.useWebSocketAdapter() is given, before or after this call. */
   static install(config: ApplicationConfig, http: HttpAdapterHost, standard?: StandardAdapter): void {
     const chosen = config.getIoAdapter() as Fallback | null;
     if (chosen instanceof XmppWsAdapter) return;
@@ -59,6 +59,10 @@ export class XmppWsAdapter extends WsAdapter {
     };
   }
 
+  /**
+   * @param app the Nest app whose HTTP server takes the handshakes
+   * @param fallback the adapter for every other gateway of the app; none: JSON over `ws`, as `WsAdapter` has it
+   */
   constructor(
     app?: INestApplicationContext | HttpAdapterHost,
     private fallback?: Fallback,
@@ -72,6 +76,7 @@ export class XmppWsAdapter extends WsAdapter {
 
   // The signatures are those of the base class, which types servers, clients and options as any.
 
+  /** @internal Called by Nest. */
   override create(port: number, options: Record<PropertyKey, any> = {}): any {
     if (!options[XMPP_ENDPOINT]) {
       this.fallback ??= this.standard && new this.standard(this.httpServer);
@@ -88,27 +93,32 @@ export class XmppWsAdapter extends WsAdapter {
     return server;
   }
 
+  /** @internal Called by Nest. */
   override bindClientConnect(server: any, callback: (...args: any[]) => void): void {
     if (this.endpoints.has(server) || !this.fallback) return super.bindClientConnect(server, callback);
     this.fallback.bindClientConnect(server, callback);
   }
 
+  /** @internal Called by Nest. */
   override bindClientDisconnect(client: any, callback: (...args: any[]) => void): void {
     if (client[XMPP_ENDPOINT] || !this.fallback) return super.bindClientDisconnect(client, callback);
     this.fallback.bindClientDisconnect?.(client, callback);
   }
 
+  /** @internal Called by Nest. */
   override bindMessageHandlers(client: any, handlers: any[], transform: any): void {
     if (client[XMPP_ENDPOINT]) return; // its messages are XML documents: the gateway listens to the socket itself
     if (!this.fallback) return super.bindMessageHandlers(client, handlers, transform);
     this.fallback.bindMessageHandlers(client, handlers, transform);
   }
 
+  /** @internal Called by Nest. */
   override async close(server: any): Promise<void> {
     if (this.endpoints.has(server) || !this.fallback) return super.close(server);
     await this.fallback.close(server);
   }
 
+  /** @internal Called by Nest. */
   override async dispose(): Promise<void> {
     for (const [server, listener] of this.upgrades) server.off('upgrade', listener);
     this.upgrades.clear();

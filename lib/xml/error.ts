@@ -4,9 +4,11 @@ export type XmlCondition =
 
 /** What the scanner found wrong. Fatal for the stream: there is no recovery. */
 export class XmlError extends Error {
+  /** Tells it from other errors also where `instanceof` cannot: when an app has loaded two copies of the package. */
   override readonly name = 'XmlError';
 
   constructor(
+    /** The stream error that it leads to. */
     readonly condition: XmlCondition,
     /** What was found, without a byte of the input: that may hold secrets. */
     message: string,

@@ -5,6 +5,7 @@ import { XmlError, type XmlCondition } from './error.js';
 import { NS } from './namespaces.js';
 import type { Scope } from './scope.js';
 
+/** What a top-level element may have; one that has more is refused with `policy-violation`. */
 export interface ScanLimits {
   /** Levels of elements in one top-level element, itself included. */
   readonly maxDepth: number;

@@ -22,6 +22,7 @@ const NO_NAMESPACE = Buffer.from(' xmlns=""');
 export class Stanza {
   /** Bytes of the element, standing alone. */
   readonly byteLength: number;
+  /** Which stanza it is, by name and namespace `jabber:client`; undefined for features, SASL, stream management. */
   readonly kind: StanzaKind;
 
   private found: Map<string, string> | undefined;
@@ -42,7 +43,7 @@ export class Stanza {
     this.kind = namespace === NS.client ? kindOf(source, localStart, nameEnd) : undefined;
   }
 
-  /** Of what `scanner` scanned last; `end` is what {@link Scanner.element} returned. */
+  /** @internal Of what `scanner` scanned last; `end` is what its `element()` returned. */
   static scanned(scanner: Scanner, source: Buffer, end: number, scope?: Scope): Stanza {
     return new Stanza(
       source,
@@ -257,6 +258,7 @@ export class Stanza {
     else chunks.push(source.subarray(this.start, this.nameEnd), splice, source.subarray(this.nameEnd, this.end));
   }
 
+  /** Its XML, standing alone: inherited namespaces are declared on it. */
   toString(): string {
     return this.bytes.toString();
   }

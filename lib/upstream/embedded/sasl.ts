@@ -3,6 +3,7 @@ import { saslPrepare, scramKeys, serverSignature, type ScramHash, type ScramKeys
 import { Jid } from './jid.js';
 import { parseClientFinal, parseClientFirst, proofMatches, type ClientFirst } from './scram.js';
 
+/** SASL mechanisms that the embedded server knows (RFC 5802, RFC 7677, RFC 4616, RFC 4505). */
 export type SaslMechanism = 'SCRAM-SHA-256' | 'SCRAM-SHA-1' | 'PLAIN' | 'ANONYMOUS';
 
 /** The failures of RFC 6120, section 6.5, that this server gives. */

@@ -15,6 +15,7 @@ import type { EmbeddedStream } from './stream.js';
 import { SessionService } from './session.js';
 import { Subscriptions } from './subscriptions.js';
 
+/** What one account or one client of the embedded server may take. */
 export interface EmbeddedLimits {
   /** Messages that wait for one account to come online; further ones are refused. */
   readonly maxOfflineMessages: number;

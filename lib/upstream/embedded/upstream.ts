@@ -7,6 +7,7 @@ import type { EmbeddedService } from './service.js';
 import { embeddedServices } from './services/index.js';
 import { EmbeddedStream } from './stream.js';
 
+/** For {@link EmbeddedUpstream}; all may be left out. */
 export interface EmbeddedUpstreamOptions {
   /** The XMPP domains served. Default: every domain that the gateway opens a stream to. */
   readonly domains?: readonly string[];
@@ -17,13 +18,15 @@ export interface EmbeddedUpstreamOptions {
    * `ANONYMOUS` alone where no users are given, as there is no other way in.
    */
   readonly mechanisms?: readonly SaslMechanism[];
-  /** Default: multi-user chat, personal eventing, service discovery and what else clients ask for at login. */
+  /** @internal Default: multi-user chat, personal eventing, service discovery and what else clients ask for at login. */
   readonly services?: readonly EmbeddedService[];
+  /** Drives its timeouts. Default: one of its own; a test gives a {@link ManualClock}, the same as to the app. */
   readonly clock?: Clock;
   /** Milliseconds since the epoch, for time stamps. Default: `Date.now`. */
   readonly wallClock?: () => number;
   /** Seconds that a broken stream can be resumed (XEP-0198, `max`). Default: 300. */
   readonly resumptionTime?: number;
+  /** What one account or one client may take. Defaults: 1000 offline messages, 4 MiB of them, 1000 resources, 1000 contacts, 4 MiB queued. */
   readonly limits?: Partial<EmbeddedLimits>;
   /** Told what went wrong inside the server or in a service. Default: a warning of the process. */
   readonly onError?: (error: unknown) => void;

@@ -2,6 +2,7 @@ import type { ConnectionOptions, ConnectionSettings } from '../connection.js';
 import type { SrvResolver } from './srv.js';
 import type { StartTlsPolicy, Target } from './target.js';
 
+/** For {@link TcpUpstream}. Without any it finds the server by SRV records and demands TLS. */
 export interface TcpUpstreamOptions extends ConnectionOptions {
   /** The server; without one, the SRV records of the domain lead to it. */
   readonly server?: Target | undefined;

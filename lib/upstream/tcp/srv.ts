@@ -6,6 +6,7 @@ import { asciiDomain, DEFAULT_PORT, type Target } from './target.js';
 
 /** What is needed of a DNS resolver; Node's `Resolver` of `node:dns/promises` is one. */
 export interface SrvResolver {
+  /** Rejects where there are none, or where none can be asked for. */
   resolveSrv(name: string): Promise<SrvRecord[]>;
 }
 

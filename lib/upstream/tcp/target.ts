@@ -5,7 +5,9 @@ import { domainToASCII } from 'node:url';
 export interface Target {
   /** Name or IP address, IPv6 without brackets. */
   readonly host: string;
+  /** TCP port, usually 5222, or 5223 for direct TLS. */
   readonly port: number;
+  /** When TLS begins. */
   readonly tls: 'direct' | 'starttls';
 }
 

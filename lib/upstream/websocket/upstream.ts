@@ -4,6 +4,7 @@ import { probeUpstream } from '../probe.js';
 import type { UpstreamHandler, UpstreamRequest, UpstreamStream, XmppUpstream } from '../upstream.js';
 import { WebSocketStream } from './stream.js';
 
+/** For {@link WebSocketUpstream}. */
 export interface WebSocketUpstreamOptions extends ConnectionOptions {
   /** `ws://` or `wss://`. */
   readonly url: string | URL;
