@@ -36,7 +36,7 @@ const CASES = {
 
   async body(way, wire, original) {
     // One that creates a session would be another story.
-    const source = Buffer.from(original.toString('latin1').replaceAll(' to=', ' at='), 'latin1');
+    const source = Buffer.from(original.toString('latin1').replace(/(\s)to(?=\s*=)/g, '$1at'), 'latin1');
     const sent = way.body(source);
     const seen = await wire.body(source);
     if (!sent) {

@@ -122,8 +122,8 @@ export class Wire {
       const peer = await this.#peer();
       const fitting = source
         .toString('latin1')
-        .replace(/( rid=['"])\d+/, '$11001')
-        .replace(/( sid=['"])s(?=['"])/, `$1${sid}`);
+        .replace(/(\srid=['"])\d+/, '$11001')
+        .replace(/(\ssid=['"])s(?=['"])/, `$1${sid}`);
       let answered = false;
       const answer = this.#post(Buffer.from(fitting, 'latin1')).then(() => (answered = true));
       const fence = this.#post(`<body xmlns='${HTTPBIND}' rid='1002' sid='${sid}'>${FENCE}</body>`);
