@@ -41,7 +41,7 @@ const CASES = {
     const seen = await wire.body(source);
     if (!sent) {
       same(seen.elements, []);
-    } else if (seen.elements.length > 0 || isPlain(judge(source.toString()).root)) {
+    } else if (seen.elements.length > 0 || (FITS.test(source.toString('latin1')) && isPlain(judge(source.toString()).root))) {
       same(seen, { elements: judge(way.toServer(sent)).root.children, open: true });
     }
     return seen.elements.length;
@@ -62,6 +62,9 @@ const CASES = {
 
 const FRAMING = 'urn:ietf:params:xml:ns:xmpp-framing';
 const PLAIN = new Set(['rid', 'sid', 'lang', 'at', 'version']);
+
+/** What the harness knows to put the session's own values into. */
+const FITS = /^[^>]*\ssid=['"]s['"]/;
 
 /** A request that says nothing but its number and what it carries. */
 function isPlain({ attributes }) {

@@ -21,7 +21,7 @@ const CLOSE = `<close xmlns="${FRAMING}" />`;
 const FENCE = `<presence xmlns="jabber:client" id="fence"/>`;
 const HEADER = `<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='${STREAMS}' from='example.org' id='s' version='1.0'>`;
 const FEATURES = `<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>`;
-const PATIENCE = 10_000;
+const PATIENCE = 60_000;
 const HUGE = 1_000_000;
 
 /** A connection of the gateway, on the server's side: what it read, and who waits for more. */
