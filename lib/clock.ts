@@ -35,7 +35,7 @@ export class Timeout {
     return this.deadline !== Infinity;
   }
 
-  /** Fires once, `ms` milliseconds from now or up to one tick later, never earlier. Moves a running one. */
+  /** Fires once, `ms` milliseconds from now or up to one tick (50 ms) later, never earlier. Moves a running one. */
   start(ms: number): void {
     this.deadline = this.clock.now() + ms;
     if (this.deadline < this.visit) this.clock.arm(this);
@@ -131,6 +131,8 @@ abstract class Wheel extends Clock {
 /** The clock of a running process. Its interval keeps no process alive, and rests while nothing is armed. */
 export class SystemClock extends Wheel {
   private interval: NodeJS.Timeout | undefined;
+  /** Timers of Node's own for timeouts shorter than a tick, which are few: somebody waits for them. */
+  private readonly brief = new Map<Timeout, NodeJS.Timeout>();
   private stopped = false;
 
   constructor() {
@@ -145,8 +147,31 @@ export class SystemClock extends Wheel {
   /** @internal */
   override arm(timeout: Timeout): void {
     if (this.stopped) return;
-    if (!this.interval) this.synchronise(this.now());
+    const now = this.now();
+    if (timeout.deadline - now < TICK) return this.armBriefly(timeout, now);
+    if (!this.interval) this.synchronise(now);
     super.arm(timeout);
+  }
+
+  override disarm(timeout: Timeout): void {
+    const timer = this.brief.get(timeout);
+    if (!timer) return super.disarm(timeout);
+    clearTimeout(timer);
+    this.brief.delete(timeout);
+    timeout.visit = Infinity;
+  }
+
+  private armBriefly(timeout: Timeout, now: number): void {
+    this.disarm(timeout);
+    timeout.visit = timeout.deadline;
+    const look = () => {
+      this.brief.delete(timeout);
+      timeout.visit = Infinity;
+      if (timeout.deadline > this.now()) return this.arm(timeout); // moved since
+      timeout.deadline = Infinity;
+      timeout.fire();
+    };
+    this.brief.set(timeout, setTimeout(look, Math.ceil(timeout.deadline - now)).unref());
   }
 
   protected override started(): void {
@@ -161,6 +186,8 @@ export class SystemClock extends Wheel {
   stop(): void {
     this.stopped = true;
     this.idle();
+    for (const timer of this.brief.values()) clearTimeout(timer);
+    this.brief.clear();
   }
 }
 

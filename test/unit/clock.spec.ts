@@ -127,6 +127,33 @@ describe('ManualClock, Timeout', () => {
   });
 });
 
+describe('SystemClock, by real time', () => {
+  it('fires those of less than a tick for themselves, never early, and not when they were stopped or moved', async () => {
+    const clock = new SystemClock();
+    const fired: string[] = [];
+    const start = clock.now();
+    const stopped = new Timeout(clock, () => fired.push('stopped'));
+    const moved = new Timeout(clock, () => fired.push('moved'));
+    stopped.start(5);
+    stopped.stop();
+    moved.start(5);
+    moved.start(120);
+    await new Promise<void>((resolve) => {
+      const brief = new Timeout(clock, () => {
+        fired.push('brief');
+        expect(clock.now() - start).toBeGreaterThanOrEqual(10);
+        expect(brief.running).toBe(false);
+        resolve();
+      });
+      brief.start(10);
+      setTimeout(() => {}, 1000); // keeps the process alive, which timeouts do not
+    });
+    await new Promise<void>((resolve) => new Timeout(clock, resolve).start(200));
+    expect(fired).toEqual(['brief', 'moved']);
+    clock.stop();
+  });
+});
+
 describe('SystemClock', () => {
   let now = 0;
   let interval: (() => void) | undefined;
