@@ -251,10 +251,14 @@ async function compareSizes(programs) {
         await stage.loads.web.logout();
         login = await stage.measure(async () => ({ delivered: clients, ...(await stage.loads.web.login(clients)) }));
         const half = clients / 2;
-        // Few enough that nothing comes together: where a node is busy it handles many messages at a time, which is cheaper.
-        const single = { flows: 2 * count, from: 0, first: half, echo: 1 };
-        await stage.traffic('web', { ...single, seconds: 2 * SCALE });
-        chatter = await stage.measure(() => stage.traffic('web', { ...single, seconds: 4 * SCALE }));
+        // Few enough that little comes together: where a node is busy it handles many messages at a time, which is cheaper.
+        const single = { flows: 10 * count, from: 0, first: half, echo: 1 };
+        await stage.traffic('web', { ...single, seconds: 3 * SCALE });
+        for (let round = 0; round < ROUNDS; round++) {
+          const measured = await stage.measure(() => stage.traffic('web', { ...single, seconds: 3 * SCALE }));
+          // The best of them: what the machine's other work adds is left out.
+          if (!chatter || measured.cpu / measured.delivered < chatter.cpu / chatter.delivered) chatter = measured;
+        }
         const args = { flows: half, from: 0, first: half, window: 50 };
         await stage.traffic('web', { ...args, seconds: 2 * SCALE });
         flood = await stage.measure(() => stage.traffic('web', { ...args, seconds: 4 * SCALE }));

@@ -305,12 +305,12 @@ export class BoshLink implements Link {
       response.on('error', again).on('aborted', again);
       response.on('end', () => {
         if (!response.complete || attempt.sent !== sent) return again();
+        // Recoverable, also with 503: the same once more.
+        if (/^<body[^>]* type='error'/.test(text)) return again();
         if (response.statusCode !== 200) {
           done = true;
           return this.gone(`HTTP ${response.statusCode}`);
         }
-        // Recoverable: the same once more.
-        if (/^<body[^>]* type='error'/.test(text)) return again();
         done = true;
         this.handler.note(`${attempt.rid} answered, ${text.length}`);
         this.open.delete(attempt.rid);

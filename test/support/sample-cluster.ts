@@ -62,9 +62,14 @@ export class SampleCluster {
 
   /** Kills a node without a word; resolves when it is there again, as a new process, and the others know it. */
   async killAndRestart(index: number): Promise<void> {
+    await this.restart(index, 'SIGKILL');
+  }
+
+  /** The same with SIGTERM, as a roll-out does it, or whatever is told. */
+  async restart(index: number, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     const { name, url } = this.nodes[index]!;
     const starts = [...this.child.output.matchAll(new RegExp(`^${name} runs, process (\\d+)$`, 'gm'))];
-    process.kill(Number(starts.at(-1)![1]), 'SIGKILL');
+    process.kill(Number(starts.at(-1)![1]), signal);
     await this.child.waitFor(new RegExp(`(?:^${name} runs, process \\d+$[^]*){${starts.length + 1}}`, 'm'), 60);
     for (const each of [url, this.url]) {
       for (;;) {
