@@ -2,7 +2,7 @@
  * The benchmark: `npm run bench -- --help`.
  *
  * Each target gets each scenario in turn (A B C A B C), in processes of its own. What is measured is pinned to one core, and
- * what measures it runs on the others. Ends with 1 when a message was lost or something could not be measured.
+ * what measures it runs on the others. Ends with 1 when the floor or ours lost a message or could not be measured.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -177,7 +177,7 @@ async function main() {
     }
   }
   const cells = [];
-  const targets = found.map(({ name, title, about }) => ({ name, title, about }));
+  const targets = found.map(({ name, title, about, foreign = false }) => ({ name, title, about, foreign }));
   const run = { started, quick: options.quick, machine, cores: context.cores, rounds, scale: context.scale, targets, missing };
   for (const { scenario, target, round } of plan) {
     const { result, profiles } = await measureCell(context, scenario, target, round);
@@ -190,9 +190,11 @@ async function main() {
 
   const rows = rowsOf(cells, scenarios);
   console.log(`\n${consoleTable(rows, SCENARIOS, { judges: !options.quick })}`);
-  const lost = cells.reduce((sum, cell) => sum + cell.lost, 0);
-  const failed = cells.filter(({ error }) => error !== undefined);
-  for (const { scenario, target, round, error } of failed) console.log(`FAILED ${scenario} ${target} round ${round}: ${error}`);
+  const own = cells.filter(({ target }) => !found.some(({ name, foreign }) => name === target && foreign));
+  const lost = own.reduce((sum, cell) => sum + cell.lost, 0);
+  const failed = own.filter(({ error }) => error !== undefined);
+  for (const { scenario, target, round, error } of cells.filter((cell) => cell.error)) console.log(`FAILED ${scenario} ${target} round ${round}: ${error}`);
+  for (const { scenario, target, round, lost: n } of cells.filter((cell) => cell.lost > 0)) console.log(`LOST ${n} ${scenario} ${target} round ${round}`);
   console.log(`LOST ${lost}`);
   if (options.json !== undefined) console.log(`written to ${options.json}`);
   process.exitCode = lost > 0 || failed.length > 0 ? 1 : 0;

@@ -172,7 +172,7 @@ const FAMILIES = [
 async function slowReader(cell) {
   const messages = cell.quick ? 2000 : 10_000;
   await cell.login(22);
-  const flood = { flows: 1, from: 1, first: 0, size: 10_000, messages, window: messages, patience: 120 };
+  const flood = { flows: 1, from: 1, first: 0, size: 10_000, messages, window: messages, patience: 30 };
   const chat = { flows: 10, from: 2, first: 12, echo: 1 };
   await cell.warm({ ...chat, seconds: cell.seconds(1) });
 
@@ -183,12 +183,14 @@ async function slowReader(cell) {
     const others = cell.load.begin(chat);
     const flooding = cell.load.begin({ ...flood, seconds: 0 });
     let peak = before;
-    let sent;
+    let state;
+    const deadline = performance.now() + 60_000;
     do {
+      if (performance.now() > deadline) throw new Error(`of the flood it had taken ${state.sent} of ${messages} messages after a minute`);
       await sleep(20);
       peak = Math.max(peak, cell.residentNow());
-      sent = (await flooding.progress()).sent;
-    } while (sent < messages);
+      state = await flooding.progress();
+    } while (state.sent < messages && !state.done && state.gone === 0);
     const { delivered, seconds } = await others.progress();
     // What is on its way into the target gets there.
     for (let i = 0; i < 50; i++) {

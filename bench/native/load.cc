@@ -235,9 +235,9 @@ class Load final : public Audience, public net::Watched {
       cleared_ = false;
     }
     for (Traffic& traffic : router_.traffics) {
-      if (traffic.done || traffic.sending(router_.now)) continue;
-      const bool hopeless = router_.now > traffic.lastDelivery + traffic.patience;
-      if (traffic.delivered < traffic.expected && !hopeless) continue;
+      if (traffic.done) continue;
+      const bool hopeless = router_.now > std::max(traffic.lastDelivery, traffic.until) + traffic.patience;
+      if (!hopeless && (traffic.sending(router_.now) || traffic.delivered < traffic.expected)) continue;
       traffic.done = true;
       report(traffic, traffic.id);
     }
@@ -272,6 +272,7 @@ class Load final : public Audience, public net::Watched {
     } else if (!reason.empty()) {
       gone_++;
       error_ = reason;
+      router_.abandon(session);
     }
     loggedOut();
   }

@@ -96,6 +96,11 @@ class Router {
     for (size_t i = 0; i < traffic.flowCount; i++) pump(traffic.firstFlow + i);
   }
 
+  // A sender that is gone sends no more; what it has not sent is not waited for.
+  void abandon(Session& session) {
+    for (const size_t flow : session.flows) flows_[flow].traffic.until = flows_[flow].traffic.most = 0;
+  }
+
   void fill(Session& session) {
     for (const size_t flow : session.flows) {
       if (flows_[flow].traffic.concurrency == 0) pump(flow);

@@ -35,7 +35,7 @@ export interface Run {
   readonly machine: { readonly cpu: string; readonly cores: number; readonly kernel: string; readonly node: string; readonly load: number };
   readonly rounds: number;
   readonly seconds: number;
-  readonly targets: readonly { readonly name: string; readonly title: string; readonly about: string }[];
+  readonly targets: readonly { readonly name: string; readonly title: string; readonly about: string; readonly foreign?: boolean }[];
   readonly missing: readonly { readonly target: string; readonly why: string }[];
   readonly cells: readonly Measurement[];
 }

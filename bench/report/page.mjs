@@ -54,7 +54,7 @@ function label({ title }, transport) {
 }
 
 function runsSection(runs) {
-  const head = ['run', 'when (UTC)', 'machine', 'Node', 'load average before', 'rounds', 'took', 'lost'];
+  const head = ['run', 'when (UTC)', 'machine', 'Node', 'load average before', 'rounds', 'took', 'lost by the floor and ours'];
   const lines = runs.map(({ started, machine, rounds, seconds, cells }, i) => [
     String(i + 1),
     started.replace('T', ' ').replace('Z', ''),
@@ -63,7 +63,7 @@ function runsSection(runs) {
     String(machine.load),
     String(rounds),
     `${Math.round(seconds / 60)} min`,
-    String(cells.reduce((sum, { lost }) => sum + lost, 0)),
+    String(cells.filter(({ target }) => target === 'floor' || target.startsWith(OURS)).reduce((sum, { lost }) => sum + lost, 0)),
   ]);
   const busy = runs.flatMap(({ machine }, i) => (machine.load > BUSY ? [`Run ${i + 1} was made on a machine that had other work, too: its figures are rough.`] : []));
   return [markdownTable([head, ...lines]), ...busy].join('\n\n');
@@ -98,7 +98,8 @@ function goalsSection(runs, scenarios) {
 
 /** Ratios to the floor of all rounds of all runs. */
 function peersSection(runs, scenarios) {
-  const rows = rowsOf(pool(runs), scenarios);
+  const cells = pool(runs);
+  const rows = rowsOf(cells, scenarios);
   const targets = targetsOf(runs).filter(({ name }) => name !== 'floor');
   const lines = [];
   for (const scenario of scenarios) {
@@ -107,13 +108,15 @@ function peersSection(runs, scenarios) {
       const find = (target) => rows.find((row) => row.scenario === scenario.name && row.metric === name && row.target === target);
       const floor = find('floor');
       if (!floor) continue;
-      const cells = targets.map((target) => {
+      const figures = targets.map((target) => {
         const row = find(target.name);
-        if (!row) return '';
+        const mine = cells.filter((cell) => cell.scenario === scenario.name && cell.target === target.name);
+        if (!row) return mine.length > 0 ? 'failed' : '';
+        if (mine.some(({ lost }) => lost > 0)) return 'lost messages';
         return metric.absolute ? formatValue(row.value.median, metric) : (row.ratio?.median.toFixed(2) ?? '');
       });
-      if (cells.every((cell, i) => cell === '' || targets[i].name.startsWith(OURS)) && !metric.absolute) continue;
-      lines.push([label(metric, scenario.transport), formatValue(floor.value.median, metric), ...cells]);
+      if (figures.every((figure, i) => figure === '' || targets[i].name.startsWith(OURS)) && !metric.absolute) continue;
+      lines.push([label(metric, scenario.transport), formatValue(floor.value.median, metric), ...figures]);
     }
   }
   return markdownTable([['work', 'floor', ...targets.map(({ title }) => title)], ...lines]);

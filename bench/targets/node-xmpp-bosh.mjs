@@ -16,6 +16,7 @@ export const nodeXmppBosh = {
   title: `node-xmpp-bosh ${VERSION}`,
   about: `${VERSION} with node-expat 2.4.1, its own WebSocket dialect (draft-moffitt-xmpp-over-websocket)`,
   mostRounds: 2,
+  foreign: true,
 
   missing() {
     if (existsSync(join(FOLDER, 'ready'))) return undefined;

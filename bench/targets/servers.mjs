@@ -36,6 +36,7 @@ function server(name, command, start) {
     hasServer: true,
     opaque: true,
     mostRounds: 2,
+    foreign: true,
     missing: () => (findCommand(command) === undefined ? `there is no ${command} (on Debian: apt-get install ${name})` : undefined),
     async start({ transport, cores }) {
       const { folder, cleanUp } = temporary(name);

@@ -145,6 +145,17 @@ describe('the page', () => {
     expect(targets).toContain('- `prosody` was not measured in run 1: there is no prosody');
   });
 
+  it('says who failed or lost messages, instead of a figure', () => {
+    const { values: _, ...failed } = cell('flood-ws', 'prosody', 1, {});
+    const peers = [
+      { name: 'ejabberd', title: 'ejabberd', about: 'a server', foreign: true },
+      { name: 'prosody', title: 'Prosody', about: 'a server', foreign: true },
+    ];
+    const cells = [...CELLS, cell('flood-ws', 'ejabberd', 1, { cpu: 1 }, { lost: 3 }), { ...failed, error: 'it broke' }];
+    const page = sections([{ ...run(cells), targets: [...run([]).targets, ...peers] }], SCENARIOS);
+    expect(page.peers).toContain('| flood, WebSocket | 1.20 s per 100k messages | lost messages | lost messages | failed |');
+  });
+
   it('says which run was made on a busy machine', () => {
     const busy: Run = { ...run(CELLS), machine: { ...run(CELLS).machine, load: 3 } };
     expect(sections([run(CELLS), busy], SCENARIOS).runs).toMatch(/\n\nRun 2 was made on a machine that had other work, too: its figures are rough\.$/);
