@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Clock, Timeout } from '../clock.js';
@@ -13,6 +12,7 @@ import { BodyReader, type BodyFault } from './body-reader.js';
 import { BoshSessions, type AdoptedSession, type BoshLoad } from './bosh.sessions.js';
 import { conditionOf, statusOf, terminationOf, type BoshCondition } from './conditions.js';
 import { XML_TYPE, type Exchange } from './exchange.js';
+import { fingerprint } from './fingerprint.js';
 import { ALLOWED, HttpAnswers } from './http-answers.js';
 import { ForwardedExchange } from './forwarded-exchange.js';
 import { Forwarding, readRequest, writeRequest, type ForwardedRequest } from './forwarding.js';
@@ -154,8 +154,7 @@ export class BoshEndpoint {
     try {
       if (fault) return this.onFault(exchange, source, fault);
       const body = readBody(source, this.scanner);
-      // The hash tells a repeated request from another one that has its rid.
-      this.serve(exchange, body, source, hash('sha256', source, 'base64'));
+      this.serve(exchange, body, source, fingerprint(source));
     } catch (error) {
       this.onError(exchange, error);
     }
