@@ -94,6 +94,8 @@ export class WebSocketClient implements Client, TextReceiver {
   readonly writer: FrameWriter;
   /** What has come since the last whole message; until a resource is bound. */
   private unfinished: UnfinishedMessage | undefined;
+  /** Ends that. */
+  private stopCounting: (() => void) | undefined;
   /** Open timeout, then pings, then the patience for the client's `<close/>`. */
   private readonly timer: Timeout;
   private readonly openTimer: Timeout;
@@ -144,6 +146,7 @@ export class WebSocketClient implements Client, TextReceiver {
 
   onStanza(stanza: Stanza): boolean {
     if (this.awaitsOpen) this.answerOpen({});
+    if (this.stopCounting && this.session?.jid !== undefined) this.stopCounting();
     return this.writer.write(stanza);
   }
 
@@ -255,13 +258,13 @@ export class WebSocketClient implements Client, TextReceiver {
       this.noteLimit('limits.maxUnfinishedBytes');
       this.terminate();
     }));
-    const count = (chunk: Buffer): void => {
-      if (this.session?.jid === undefined) return message.add(chunk.length);
+    const count = (chunk: Buffer): void => message.add(chunk.length);
+    raw.prependListener('data', count);
+    this.stopCounting = () => {
       message.done();
-      this.unfinished = undefined;
+      this.unfinished = this.stopCounting = undefined;
       raw.off('data', count);
     };
-    raw.prependListener('data', count);
   }
 
   /** Answered in order; of those that come while many answers wait to be read only the last (RFC 6455, section 5.5.3). */
