@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server } from 'node:http';
+import { Server, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Timeout, type Clock } from '../clock.js';
 
@@ -24,27 +24,31 @@ export class Handshakes {
    * @param onLate told of each that is cut, with the address of the other side, which may be a proxy
    */
   constructor(
-    server: Server,
+    private readonly server: Server,
     private readonly clock: Clock,
     private readonly patience: number,
     private readonly onLate: (address: string) => void,
   ) {
     this.timeout = new Timeout(clock, () => this.onTimeout());
     server.on('connection', (socket: Socket) => this.begin(socket));
-    const end = Object.assign(({ socket }: IncomingMessage): void => void this.waiting.delete(keyOf(socket)), { [LOOKS_ON]: true });
+    const end = Object.assign(({ socket }: IncomingMessage): void => this.end(socket), { [LOOKS_ON]: true });
     // Before all others, of whom one may take the request away.
     server.prependListener('request', end);
     server.prependListener('upgrade', end);
   }
 
   private begin(socket: Socket): void {
-    const key = keyOf(socket);
+    const key = this.keyOf(socket);
     const handshake: Handshake = { socket, until: this.clock.now() + this.patience };
     this.waiting.set(key, handshake);
     if (!this.timeout.running) this.timeout.start(this.patience);
     socket.once('close', () => {
       if (this.waiting.get(key) === handshake) this.waiting.delete(key);
     });
+  }
+
+  private end(socket: Socket): void {
+    if (this.waiting.size > 0) this.waiting.delete(this.keyOf(socket));
   }
 
   private onTimeout(): void {
@@ -56,9 +60,10 @@ export class Handshakes {
       socket.destroy();
     }
   }
-}
 
-/** Under TLS the socket of a request is another one than that of its connection; the peer is the same. */
-function keyOf(socket: Socket): unknown {
-  return socket.remotePort === undefined ? socket : `${socket.remotePort} ${socket.remoteAddress}`;
+  /** Under TLS, and with HTTP/2, the socket of a request is another one than that of its connection; the peer is the same. */
+  private keyOf(socket: Socket): unknown {
+    if (this.server instanceof Server || socket.remotePort === undefined) return socket;
+    return `${socket.remotePort} ${socket.remoteAddress}`;
+  }
 }

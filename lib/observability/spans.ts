@@ -74,6 +74,8 @@ export class Spans implements OnModuleInit, OnApplicationShutdown {
         'client.address': address,
       },
     });
+    // Nobody traces here, or not this one: its steps would be nothing either.
+    if (!span.isRecording()) return;
     const life: Life = { span, step: undefined };
     this.lives.set(session, life);
     this.next(session, 'xmpp.upstream.connect');

@@ -173,16 +173,27 @@ export class XmppEvents {
   /** @internal Tells all listeners, before it returns. */
   emit<N extends XmppEventName>(name: N, event: XmppEventMap[N]): void {
     const listeners = this.listeners.get(name) as Set<XmppEventListener<N>> | undefined;
-    if (listeners) for (const listener of listeners) this.call(name, () => listener(event));
-    if (this.listenersOfAll.size > 0) for (const listener of this.listenersOfAll) this.call(name, () => listener(name, event));
+    if (listeners) {
+      for (const listener of listeners) {
+        try {
+          this.watch(name, listener(event));
+        } catch (error) {
+          this.onError(name, error);
+        }
+      }
+    }
+    if (this.listenersOfAll.size === 0) return;
+    for (const listener of this.listenersOfAll) {
+      try {
+        this.watch(name, listener(name, event));
+      } catch (error) {
+        this.onError(name, error);
+      }
+    }
   }
 
-  private call(name: XmppEventName, listener: () => unknown): void {
-    try {
-      const result = listener() as PromiseLike<unknown> | undefined;
-      if (typeof result?.then === 'function') result.then(undefined, (error: unknown) => this.onError(name, error));
-    } catch (error) {
-      this.onError(name, error);
-    }
+  private watch(name: XmppEventName, result: unknown): void {
+    const promise = result as PromiseLike<unknown> | null | undefined;
+    if (typeof promise?.then === 'function') promise.then(undefined, (error: unknown) => this.onError(name, error));
   }
 }

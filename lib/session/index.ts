@@ -40,5 +40,6 @@ export {
 } from './prebind.js';
 export { Session, type SessionTap, type Traffic, type XmppSession } from './session.js';
 export { PendingSession } from './pending-session.js';
-export { SessionRegistry, unguessable, type Destinations, type Ending } from './registry.js';
+export { unguessable } from './identifiers.js';
+export { SessionRegistry, type Destinations, type Ending } from './registry.js';
 export { XmppSessionService } from './session.service.js';

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
 import { Clock, Timeout } from '../clock.js';
@@ -12,6 +11,7 @@ import type { SessionEnd } from './end.js';
 import { Entrance, type Admittance } from './entrance.js';
 import { XmppEvents } from './events.js';
 import { StanzaInterceptors } from './interceptors.js';
+import { FeatureFilter } from './features.js';
 import { Admission, SessionRefused, type Place } from './limits.js';
 import type { Prebinder } from './prebind.js';
 import { Session, type SessionContext, type Traffic } from './session.js';
@@ -62,7 +62,7 @@ export class SessionRegistry {
       traffic: this.traffic,
       mint: (id) => cluster.mint(id),
       authTimeout: options.limits.authTimeout * 1000,
-      channelBinding: options.channelBinding,
+      features: new FeatureFilter(options.channelBinding),
       pace: options.limits,
       interceptors,
       hookTimeout: options.hooks.timeout * 1000,
@@ -228,9 +228,4 @@ export class SessionRegistry {
     this.sessions.delete(session.id);
     if (this.sessions.size === 0) this.gone?.();
   }
-}
-
-/** An identifier that nobody can guess: 160 bits. */
-export function unguessable(): string {
-  return randomBytes(20).toString('base64url');
 }

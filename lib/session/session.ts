@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { Timeout, type Clock } from '../clock.js';
 import type {
   StreamHeader,
@@ -15,10 +14,12 @@ import { Carriers } from './carriers.js';
 import type { Client, ClientSession, Transport } from './client.js';
 import type { EndReason, SessionEnd } from './end.js';
 import type { StanzaDirection, XmppEvents } from './events.js';
+import type { FeatureFilter } from './features.js';
+import { randomIdentifier } from './identifiers.js';
 import type { StanzaInterceptors } from './interceptors.js';
 import { Lane, type LaneContext, type LaneEnds } from './lane.js';
 import type { LoginStream, SessionLogin, StartLogin } from './login.js';
-import { Negotiation, passableFeatures, type Resumptions } from './negotiation.js';
+import { Negotiation, type Resumptions } from './negotiation.js';
 import { Pace, type PaceLimits } from './pace.js';
 import type { UpstreamStates } from './upstream-states.js';
 
@@ -81,8 +82,8 @@ export interface SessionContext {
   readonly hookTimeout: number;
   /** Bytes that may wait for an interceptor. */
   readonly maxBufferedBytes: number;
-  /** Whether channel binding is offered to clients. */
-  readonly channelBinding: 'strip' | 'pass';
+  /** Of what servers offer. */
+  readonly features: FeatureFilter;
   /** The session is over and its upstream stream gone. */
   readonly onGone: (session: Session) => void;
 }
@@ -126,7 +127,7 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
     private client: Client,
     private readonly context: SessionContext,
   ) {
-    this.id = context.mint(randomBytes(9).toString('base64url'));
+    this.id = context.mint(randomIdentifier(9));
     this.negotiation = new Negotiation(domain, context.resumptions);
     this.authTimeout = new Timeout(context.clock, () => {
       this.noteLimit('authTimeout');
@@ -369,7 +370,7 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
   }
 
   private offered(features: Stanza): Stanza {
-    const passable = passableFeatures(features, this.context.channelBinding);
+    const passable = this.context.features.passable(features);
     return this.login && !this.authenticated ? this.login.features(features, passable) : passable;
   }
 
