@@ -148,9 +148,9 @@ export class Cluster implements OnModuleInit {
   async stop(): Promise<void> {
     if (!this.bus) return;
     await this.leave();
-    const until = Date.now() + LAST_FRAMES;
+    const until = performance.now() + LAST_FRAMES; // the wall clock may be set
     const busy = (): boolean => [...this.opened.values(), ...this.accepted.values()].some((link) => !link.isIdle);
-    while (this.up && busy() && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 10));
+    while (this.up && busy() && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 10));
     for (const link of [...this.opened.values(), ...this.accepted.values()]) link.bye();
     this.stopped = true;
     await this.bus.stop().catch(() => {});
@@ -171,7 +171,7 @@ export class Cluster implements OnModuleInit {
     return this.nodes.length;
   }
 
-  /** Calls back each time that the bus can be used again, which may have forgotten everything. */
+  /** Calls back each time that the bus may have forgotten what this node claimed: it was gone, or this node was. */
   onReconnected(listener: () => void): void {
     this.listeners.push(listener);
   }
@@ -377,11 +377,16 @@ export class Cluster implements OnModuleInit {
   }
 
   private onAlive(nodes: readonly ClusterNode[]): void {
+    // A process that stood still was given up by the others, who may have claimed what it had.
+    const lapsed = this.clock.now() - this.heardAt > this.lifetime;
     this.heardAt = this.clock.now();
     for (const [id, until] of this.dead) if (until <= this.heardAt) this.dead.delete(id);
     this.nodes = nodes.filter(({ id }) => !this.dead.has(id));
     this.checkName();
-    if (this.up) return;
+    if (this.up) {
+      if (lapsed) for (const listener of this.listeners) listener();
+      return;
+    }
     const first = this.started !== undefined;
     this.up = true;
     this.wasGone = !first;

@@ -117,6 +117,18 @@ describe('nodes', () => {
       expect(again.ends.size).toBe(0);
     });
 
+    it('that they stood still themselves: what they claimed may be another\'s', async () => {
+      const node = await stage.node();
+      let told = 0;
+      node.onReconnected(() => told++);
+      await stage.pass(5000);
+      const before = told;
+      // Nothing of it ran meanwhile, and its connection to the bus was not lost.
+      stage.clock.tick(60_000);
+      await stage.pass(2000);
+      expect([told, node.isConnected]).toEqual([before + 1, true]);
+    });
+
     it('that a link is quiet because nothing was said', async () => {
       const [a, b] = [await stage.node(), await stage.node()];
       const [mine] = await stage.conversation(a, b);
