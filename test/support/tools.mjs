@@ -3,6 +3,7 @@ import { delimiter, join } from 'node:path';
 
 /** The programs that the tests use besides Node: the Debian package and the names it may have on a PATH. */
 export const TOOLS = [
+  { package: 'git', commands: ['git'] },
   { package: 'python3', commands: ['python3'] },
   { package: 'openssl', commands: ['openssl'] },
   { package: 'prosody', commands: ['prosody'] },
