@@ -153,6 +153,7 @@ export class SystemClock extends Wheel {
     super.arm(timeout);
   }
 
+  /** @internal */
   override disarm(timeout: Timeout): void {
     const timer = this.brief.get(timeout);
     if (!timer) return super.disarm(timeout);
