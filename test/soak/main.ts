@@ -1,6 +1,6 @@
 /**
  * The soak: `npm run soak -- [--minutes N] [--seed N] [--upstream embedded|prosody] [--platform express|fastify]
- * [--people N] [--households N] [--log DIRECTORY]`. Ends with 1 when a message was lost, doubled or reordered where its transport lived,
+ * [--people N] [--households N] [--cut-server SECONDS] [--log DIRECTORY]`. Ends with 1 when a message was lost, doubled or reordered where its transport lived,
  * when a stream ended that nothing was done to, or when memory, sockets or timers do not return to their start.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -19,6 +19,7 @@ const { values } = parseArgs({
     'upstream': { type: 'string', default: 'embedded' },
     'platform': { type: 'string', default: 'express' },
     'people': { type: 'string', default: '24' },
+    'cut-server': { type: 'string', default: '0' },
     'log': { type: 'string' },
     'households': { type: 'string', default: '3' },
   },
@@ -38,6 +39,7 @@ const result = await soak({
   warmUp: Number(values['warm-up'] ?? Math.min(60, 10 + minutes * 6)) * 1000,
   seed: Number(values.seed),
   upstream,
+  cutEvery: Number(values['cut-server']) * 1000,
   platform,
   people: Number(values.people),
   households: Number(values.households),

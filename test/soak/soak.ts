@@ -17,6 +17,8 @@ export interface SoakOptions {
   readonly upstream: 'embedded' | 'prosody';
   readonly platform: 'express' | 'fastify';
   readonly people: number;
+  /** Milliseconds between two cuts of a connection to the XMPP server; 0: none. */
+  readonly cutEvery: number;
   /** Users with several clients on one stream. */
   readonly households: number;
   /** Of the project. */
@@ -101,11 +103,11 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
 
 async function live(world: World, random: Random, options: SoakOptions, duration: number, upstream?: LossyProxy): Promise<void> {
   world.stopping = false;
-  const cutter = upstream && setInterval(() => cutOne(world, upstream, random), 20_000);
+  const cutter = upstream && options.cutEvery > 0 && setInterval(() => cutOne(world, upstream, random), options.cutEvery);
   const actors = world.users.map((user, i) => (i < options.people ? person : household)(world, user, random.fork(1000 + i)));
   await wait(duration);
   world.stopping = true;
-  clearInterval(cutter);
+  if (cutter) clearInterval(cutter);
   await Promise.all(actors);
 }
 
