@@ -258,7 +258,7 @@ export class SoakClient implements LinkHandler {
       if (body.split(' ', 1)[0] !== id) return ledger.fault(`${user} got ${id} with the text of another: ${body.slice(0, 40)}`);
       this.got.push(id);
       this.note(id);
-      ledger.received(this.reader, this.life, id, element.child('delay', 'urn:xmpp:delay') !== undefined);
+      ledger.received(this.reader, this.life, id);
     } else if (element.kind === 'iq' && (type === 'result' || type === 'error')) {
       const pong = this.pongs.get(id);
       if (!pong) return;

@@ -6,7 +6,7 @@ describe('the ledger of the soak', () => {
   let bob: Life;
   const reader = { user: 'bob' };
   const send = () => ledger.send(alice, 'bob');
-  const get = (...ids: string[]) => ids.forEach((id) => ledger.received(reader, bob, id, false));
+  const get = (...ids: string[]) => ids.forEach((id) => ledger.received(reader, bob, id));
   const faults = () => ledger.account().faults.map((fault) => fault.replace(/\d+\.\d+ s/g, 'T'));
 
   beforeEach(() => {
@@ -35,7 +35,7 @@ describe('the ledger of the soak', () => {
     get(second, first, second, 'm9-9', third);
     ledger.bounced('alice', third);
     get(ledger.send(bob, 'alice'));
-    ledger.received({ user: 'alice' }, alice, 'm2-0', false);
+    ledger.received({ user: 'alice' }, alice, 'm2-0');
     expect(faults()).toEqual([
       `T: bob got alice's m1-0, sent at T, behind number 1`,
       `T: bob got alice's m1-1, sent at T, 2 times`,
@@ -51,7 +51,7 @@ describe('the ledger of the soak', () => {
     ledger.died(bob, 1000);
     const again = ledger.begin('bob');
     ledger.replace(again);
-    ledger.received(reader, again, first, true);
+    ledger.received(reader, again, first);
     expect(ledger.account()).toMatchObject({ lostWithReceiver: 1, faults: [] });
   });
 
@@ -65,11 +65,11 @@ describe('the ledger of the soak', () => {
     const stream = {};
     const [one, other] = [{ user: 'bob', stream }, { user: 'bob', stream }];
     const id = send();
-    ledger.received(one, bob, id, false);
-    ledger.received(other, bob, id, false);
+    ledger.received(one, bob, id);
+    ledger.received(other, bob, id);
     expect(faults()).toEqual([]);
-    ledger.received(other, bob, id, false);
-    ledger.received({ user: 'bob', stream: {} }, bob, id, false);
+    ledger.received(other, bob, id);
+    ledger.received({ user: 'bob', stream: {} }, bob, id);
     expect(faults()).toHaveLength(2);
   });
 });

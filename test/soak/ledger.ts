@@ -21,6 +21,8 @@ export interface Reader {
 /** A user's stay online, from login to its end, on however many connections. */
 export class Life {
   readonly entries: Entry[] = [];
+  /** When its resource was bound. */
+  beganAt = Date.now();
   /** It ended without a word, and nobody went on with it: what was on its way may be lost. */
   diedAt: number | undefined;
   /** Since when it is leaving in order, with nothing that would tell its server what it got. */
@@ -76,6 +78,7 @@ export class Ledger {
 
   /** It takes the place of those before it: nothing is sent there any more. */
   replace(life: Life): void {
+    life.beganAt = Date.now();
     for (const before of this.lives.get(life.user) ?? []) {
       if (before !== life) before.goneAt = Math.min(before.goneAt, Date.now());
     }
@@ -102,15 +105,15 @@ export class Ledger {
     return id;
   }
 
-  /** @param stored it comes from the server's store: what came directly may overtake it */
-  received(reader: Reader, life: Life, id: string, stored: boolean): void {
+  received(reader: Reader, life: Life, id: string): void {
     const { user } = reader;
     const entry = this.entries.get(id);
     if (!entry) return this.fault(`${user} got ${id}, which nobody sent`);
     if (entry.to !== user) return this.fault(`${user} got ${entry.life.user}'s ${id}, which was for ${entry.to}`);
     const numbers = this.highest.get(reader) ?? new Map<number, number>();
     this.highest.set(reader, numbers);
-    const sequence = stored ? -entry.life.number : entry.life.number;
+    // What waited in the server's store may be overtaken by what comes directly.
+    const sequence = entry.sentAt < life.beganAt ? -entry.life.number : entry.life.number;
     const highest = numbers.get(sequence) ?? -1;
     const before = entry.readers.filter((other) => other.reader === reader || other.reader.stream !== reader.stream);
     // Somebody who was cut off could not tell what he had.
