@@ -223,7 +223,7 @@ export class Stanza {
     }
     if (from === 0) return this;
     pieces.push(whole.subarray(from));
-    return Stanza.parse(Buffer.concat(pieces));
+    return Stanza.parse(Buffer.concat(keepLineEnds(pieces)));
   }
 
   /** As a tree of xml-js, made anew each time. */
@@ -285,6 +285,17 @@ function spliceOf({ inherited, bare, namespace }: Scanner, scope: Scope | undefi
   return inherited === 0 ? NO_NAMESPACE : Buffer.concat([splice, NO_NAMESPACE]);
 }
 
+/** Where what stood between them is gone, a carriage return and a line feed must not become one line end. */
+function keepLineEnds(pieces: readonly Buffer[]): Buffer[] {
+  const kept = pieces.filter(({ length }) => length > 0);
+  for (let i = 1; i < kept.length; i++) {
+    const before = kept[i - 1]!;
+    if (before[before.length - 1] === 0x0d && kept[i]![0] === 0x0a) kept[i - 1] = Buffer.concat([before.subarray(0, -1), LINE_FEED]);
+  }
+  return kept;
+}
+
+const LINE_FEED = Buffer.from('\n');
 const CDATA_START = '<![CDATA['.length;
 const DEFAULT = / xmlns="[^"]*"/;
 const ATTRIBUTE = /([^\s=/>"']+)[ \t\r\n]*=[ \t\r\n]*(?:"([^"]*)"|'([^']*)')/g;

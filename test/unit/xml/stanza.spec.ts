@@ -291,6 +291,11 @@ describe('Stanza', () => {
   });
 
   describe('mapChildren', () => {
+    it('R1: leaves two line ends two, when what was between them is gone', () => {
+      const stanza = Stanza.parse('<a>\r<b/><b/>\n</a>').mapChildren(() => undefined);
+      expect(stanza.text()).toBe('\n\n');
+    });
+
     const stanza = inScope('<message> 1 <a/><![CDATA[<a/>]]><p:b>2</p:b> <c x="3"/></message >');
 
     it('is the same stanza when nothing changed', () => {
