@@ -80,7 +80,7 @@ const CHECKS = {
     envelope.children.forEach((child, i) => alone(xml, child, root.children[i]));
     if (sent) {
       same(root.name, [HTTPBIND, 'body']);
-      arrives(way, sent, root.children.map(atHome), onAccepted);
+      arrives(way, sent, root.children.map(outOfBody), onAccepted);
     }
     return envelope.children.length;
   },
@@ -118,10 +118,14 @@ const CHECKS = {
   },
 };
 
-/** A top-level element of a client in no namespace, or in that of a body, is meant for the stream's (XEP-0206, section 2). */
+/** A top-level element of a client in no namespace is meant for the stream's. */
 function atHome(element) {
-  const misnamed = element.name[0] === '' || (element.name[0] === HTTPBIND && !isPrefixed(element));
-  return misnamed ? adopted(element, CLIENT) : element;
+  return element.name[0] === '' ? adopted(element, CLIENT) : element;
+}
+
+/** In a body, so is one in the body's own (XEP-0206, section 2). */
+function outOfBody(element) {
+  return element.name[0] === HTTPBIND && !isPrefixed(element) ? adopted(element, CLIENT) : atHome(element);
 }
 
 /** What a server reads is what its client meant. */
