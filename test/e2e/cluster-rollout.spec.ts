@@ -76,17 +76,19 @@ class Talker {
   }
 }
 
-describe('a roll-out', () => {
+describe('nodes that come and go', () => {
   let cluster: SampleCluster;
   let proxy: LossyProxy;
+  let gate: Gate;
   const ledger = new Ledger();
+  const killed = new Ledger();
   const talkers: Talker[] = [];
 
   beforeAll(async () => {
     const names = Array.from({ length: 4 * EACH }, (_, i) => `user${i}`);
     cluster = await SampleCluster.start({ XMPP_USERS: names.map((name) => `${name}:${name}`).join(',') });
     proxy = await LossyProxy.to(Number(new URL(cluster.url).port));
-    const gate = { proxy, domain: DOMAIN };
+    gate = { proxy, domain: DOMAIN };
     for (const [i, name] of names.entries()) talkers.push(new Talker(name, i % 2 ? 'bosh' : 'websocket', i % 4 < 2, gate, ledger));
   }, 60_000);
   afterAll(async () => {
@@ -122,5 +124,23 @@ describe('a roll-out', () => {
     expect(told.length).toBeGreaterThanOrEqual(talkers.length - managed.length);
     expect(new Set(told)).toEqual(new Set(['system-shutdown']));
     await Promise.all(talkers.map(({ client }) => client.leave()));
+  }, 120_000);
+
+  it('P10, W17, U12: every node is killed in turn under load: who resumes, through another one, has everything once and in order', async () => {
+    const survivors = talkers.filter(({ managed }) => managed).map(({ user, transport }) => new Talker(user, transport, true, gate, killed));
+    await Promise.all(survivors.map((talker) => talker.login()));
+    const random = new Random(9);
+    let over = false;
+    const talking = Promise.all(survivors.map((talker, i) => talker.talk(survivors.filter((other) => other !== talker), random.fork(i), () => over)));
+    for (const node of [0, 1, 2]) await cluster.restart(node, 'SIGKILL');
+    over = true;
+    await talking;
+    for (const until = Date.now() + ARRIVES_IN; killed.open > 0 && Date.now() < until; ) await wait(50);
+    await Promise.all(survivors.map(({ client }) => client.fence()));
+    const account = killed.account();
+    expect(account).toMatchObject({ faults: [], crossed: 0 });
+    expect(account.sent).toBeGreaterThan(200);
+    expect(survivors.reduce((sum, { resumed }) => sum + resumed, 0)).toBeGreaterThanOrEqual(survivors.length);
+    await Promise.all(survivors.map(({ client }) => client.leave()));
   }, 120_000);
 });
