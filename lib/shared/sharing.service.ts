@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
-import { Clock } from '../clock.js';
+import { Clock, Timeout } from '../clock.js';
 import { Cluster, type Channel, type ChannelHandler } from '../cluster/index.js';
 import { forwardable, forwarded } from '../http/index.js';
 import {
@@ -26,6 +26,9 @@ import { ATTACH_SERVICE, RemoteSession } from './remote-session.js';
 import { SHARED_KEY_STORE, XMPP_SHARED_GUARD, type SharedRequest, type XmppSharedGuard } from './request.js';
 import { SharedStream, type SharedContext } from './shared-stream.js';
 
+/** Milliseconds beyond the app's, for whoever asked for a key to make a stream of it. */
+const UNRESERVE = 1000;
+
 /** The shared streams of this process, and who may join them. For transports. */
 @Injectable()
 export class Sharing {
@@ -41,7 +44,7 @@ export class Sharing {
 
   constructor(
     @Inject(XMPP_OPTIONS) private readonly options: ResolvedOptions,
-    clock: Clock,
+    private readonly clock: Clock,
     private readonly events: XmppEvents,
     private readonly sessions: SessionRegistry,
     private readonly cluster: Cluster,
@@ -120,9 +123,14 @@ export class Sharing {
       if (others > 0) this.locating.set(digest, others);
       else this.locating.delete(digest);
       this.ask(() => found(node, claimed));
-      // Nobody made a stream of it.
-      if (claimed && others === 0) this.ring.unreserve(digest);
+      if (claimed && others === 0) this.unreserve(digest);
     });
+  }
+
+  /** Nobody made a stream of a key that was claimed; or not yet, while the app is asked who may have one. */
+  private unreserve(digest: string): void {
+    if (this.ring.find(digest)) return;
+    new Timeout(this.clock, () => this.ring.unreserve(digest)).start(this.options.hooks.timeout * 1000 + UNRESERVE);
   }
 
   /**

@@ -237,6 +237,8 @@ describe('a process among others', () => {
       'shared:key': '3c1d69981b65bfbd641dcb64c82bb699',
     };
     const result = (answer: BoshAnswer) => answer.attribute('shared:result');
+    const ownerOf = (answer: BoshAnswer) => answer.attribute('sid')!.split('.')[0];
+    let owner: string | undefined;
     const [frozen, creator] = await session(0, shared);
     expect(result(creator)).toBe('created');
     await login(frozen, 0);
@@ -250,6 +252,7 @@ describe('a process among others', () => {
       expect((await living(PING, 1)).payload).toContain('type="result"');
       expect(await nodesOf(nodes[1]!.url)).toBe(1);
       const [anew, answer] = await session(1, shared);
+      owner = ownerOf(answer);
       expect(result(answer)).toBe('created');
       await login(anew, 1);
     } finally {
@@ -258,6 +261,11 @@ describe('a process among others', () => {
 
     await until(async () => (await nodesOf(nodes[0]!.url)) === 2 && (await nodesOf(nodes[1]!.url)) === 2);
     expect((await living(PING, 0)).payload).toContain('type="result"');
+    // Its key is another's now, and it knows.
+    await until(async () => {
+      const [, tab] = await session(0, { ...shared, 'xmlns:own': 'urn:nestjs-xmpp:shared:0', 'own:attach-only': 'true' });
+      return ownerOf(tab) === owner;
+    });
   });
 
   it('P10: clocks that differ by a day, and run backwards, are nobody\'s business', async () => {
