@@ -182,6 +182,16 @@ export class Cluster implements OnModuleInit {
     return this.nodes;
   }
 
+  /** Whether a node lives. One that is not known may have come a moment ago: then the bus is asked again. */
+  async lives(node: string): Promise<boolean> {
+    await this.members();
+    if (!this.isMember(node) && !this.dead.has(node)) {
+      await this.beating?.catch(() => {});
+      await this.beat().catch(() => {});
+    }
+    return this.isMember(node);
+  }
+
   /** Resolves when the other nodes have had time to come back, and to claim what is theirs, after the bus was gone. */
   async settled(): Promise<void> {
     const rest = this.up && this.wasGone ? this.settledAt - this.clock.now() : 0;

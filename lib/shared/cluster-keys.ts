@@ -41,7 +41,7 @@ export class ClusterKeyStore implements SharedKeyStore {
 
   async find(digest: string): Promise<string | undefined> {
     const owner = await this.cluster.claims?.find(digest);
-    return owner !== undefined && (await this.lives(owner)) ? owner : undefined;
+    return owner !== undefined && (await this.cluster.lives(owner)) ? owner : undefined;
   }
 
   private async take(digest: string): Promise<boolean> {
@@ -50,15 +50,11 @@ export class ClusterKeyStore implements SharedKeyStore {
     if (!claims) return true;
     try {
       let owner = await claims.claim(digest, CLAIM_TTL);
-      if (owner !== id && !(await this.lives(owner))) owner = await claims.claim(digest, CLAIM_TTL, owner);
+      if (owner !== id && !(await this.cluster.lives(owner))) owner = await claims.claim(digest, CLAIM_TTL, owner);
       return owner === id;
     } catch {
       return true;
     }
-  }
-
-  private async lives(node: string): Promise<boolean> {
-    return (await this.cluster.members()).some(({ id }) => id === node);
   }
 
   private reclaim(): void {
