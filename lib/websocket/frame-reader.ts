@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
+import { xorWords } from '../simd.js';
 
 /** Takes the messages that a {@link FrameReader} finds. */
 export interface TextReceiver {
@@ -19,6 +20,8 @@ const BINARY = 2;
 const CLOSE = 8;
 /** First bytes of memory for a frame that comes in pieces; more are taken as they come, not as they are announced. */
 const FIRST_PIECE = 4096;
+/** Bytes from which on it pays to undo a mask in larger pieces than words. */
+const LONG = 2048;
 
 const maskBytes = new Uint8Array(4);
 const maskWord = new Int32Array(maskBytes.buffer);
@@ -168,6 +171,7 @@ function unmask(data: Buffer, mask: number, start: number, end: number): void {
   if (end - at >= 16) {
     for (let i = 0; i < 4; i++) maskBytes[i] = data[mask + ((at - start + i) & 3)]!;
     const word = maskWord[0]!;
+    if (end - at >= LONG) at = xorWords(data, at, end, word);
     const words = new Int32Array(data.buffer, byteOffset + at, (end - at) >> 2);
     for (let i = 0; i < words.length; i++) words[i]! ^= word;
     at += words.length << 2;

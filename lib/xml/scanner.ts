@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { ByteFinder } from '../simd.js';
 import { Bindings, NONE } from './bindings.js';
 import { ENTITIES, isNameLetter, isXmlCharacter, unescapeAttribute } from './characters.js';
 import { XmlError, type XmlCondition } from './error.js';
@@ -63,6 +64,10 @@ for (let byte = 0; byte < 256; byte++) {
   if (byte === 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x0d) bits |= SPACE;
   CLASS[byte] = bits;
 }
+
+/** Bytes of a text before it counts as long. */
+const SHORT_TEXT = 512;
+const textStops = new ByteFinder((byte) => (CLASS[byte]! & STOPS_TEXT) !== 0);
 
 /** Attributes, by four numbers each: start and end of the name, start and end of the value. */
 const FIELDS = 4;
@@ -237,12 +242,12 @@ export class Scanner {
     let depth = 1;
     let position = this.position;
     let seen = this.seen;
-    const fours = end - 3;
     names[0] = this.start + 1;
     names[1] = this.nameEnd;
     for (;;) {
       let byte = 0;
-      // Four at a time: long texts pass one and a half times as fast.
+      // Four at a time, in a long one sixteen.
+      const fours = Math.min(position + SHORT_TEXT, end) - 3;
       while (position < fours) {
         const a = source[position]!;
         const b = source[position + 1]!;
@@ -251,6 +256,10 @@ export class Scanner {
         if ((CLASS[a]! | CLASS[b]! | CLASS[c]! | CLASS[d]!) & STOPS_TEXT) break;
         seen |= a | b | c | d;
         position += 4;
+      }
+      if (position >= fours && end - position > SHORT_TEXT) {
+        position = textStops.skip(source, position, end);
+        seen |= textStops.seen;
       }
       while (position < end && (CLASS[(byte = source[position]!)]! & STOPS_TEXT) === 0) {
         seen |= byte;

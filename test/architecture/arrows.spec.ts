@@ -5,7 +5,9 @@ import { readFolders, readManifest, readSourceFiles, type SourceFile } from './s
  * not listed for a room, it must not import, and a file without a room fails: a new room gets its rule here.
  */
 const ROOMS: readonly { readonly name: string; readonly files: RegExp; readonly imports: readonly string[] | 'all' }[] = [
-  { name: 'xml', files: /^xml\//, imports: [] },
+  // Bytes, sixteen at a time.
+  { name: 'simd', files: /^simd\.ts$/, imports: [] },
+  { name: 'xml', files: /^xml\//, imports: ['simd'] },
   { name: 'clock', files: /^clock\.ts$/, imports: [] },
   // When writes are gathered.
   { name: 'turn', files: /^turn\.ts$/, imports: [] },
@@ -36,7 +38,7 @@ const ROOMS: readonly { readonly name: string; readonly files: RegExp; readonly 
   { name: 'session', files: /^session\//, imports: ['cluster', 'upstreams', 'stanza-error', 'port', 'options', 'clock', 'xml'] },
   { name: 'shared', files: /^shared\//, imports: ['cluster', 'session', 'http', 'port', 'options', 'clock', 'xml'] },
   // Transports know their protocol and the session; the way back is the Client port that they implement.
-  { name: 'websocket', files: /^websocket\//, imports: ['shared', 'session', 'port', 'http', 'options', 'clock', 'turn', 'xml'] },
+  { name: 'websocket', files: /^websocket\//, imports: ['simd', 'shared', 'session', 'port', 'http', 'options', 'clock', 'turn', 'xml'] },
   { name: 'bosh', files: /^bosh\//, imports: ['cluster', 'shared', 'session', 'port', 'http', 'options', 'clock', 'xml'] },
   // Logs web users in, by what the app knows of them.
   { name: 'login', files: /^login\//, imports: ['session', 'sasl', 'http', 'port', 'options', 'clock', 'xml'] },
@@ -58,7 +60,7 @@ const ROOMS: readonly { readonly name: string; readonly files: RegExp; readonly 
 /** Files that are one idea and yet longer than the others may be, with their own limit. */
 const LONG_FILES: Readonly<Record<string, number>> = {
   // One state machine; cutting it up would put a call on the path of every byte.
-  'xml/scanner.ts': 620,
+  'xml/scanner.ts': 625,
   // One state machine: the client's side of XEP-0124.
   'bosh/client.ts': 560,
   // One table: every option once, its type beside its rule.

@@ -194,6 +194,35 @@ describe('Scanner', () => {
     });
   });
 
+  describe('R1-R5, C6: reads a long text as it reads a short one', () => {
+    // A text is looked at in larger and larger pieces: what is wrong in it may lie at any place of one.
+    const places = [0, 500, 511, 512, 513, 527, 528, 1535, 1536, 1540, 3583, 3600, 50_000, 99_990];
+    it.each<[what: string, piece: Buffer, condition: string | undefined]>([
+      ['a control character', bytes(0x01), 'not-well-formed'],
+      ['NUL', bytes(0x00), 'not-well-formed'],
+      [']]>', bytes(']]>'), 'not-well-formed'],
+      ['U+FFFE', bytes(0xef, 0xbf, 0xbe), 'not-well-formed'],
+      ['an overlong /', bytes(0xc0, 0xaf), 'bad-format'],
+      ['half a surrogate pair', bytes(0xed, 0xa0, 0x80), 'bad-format'],
+      ['a byte that nothing in UTF-8 has', bytes(0xff), 'bad-format'],
+      ['an entity', bytes('&e;'), 'restricted-xml'],
+      ['a comment', bytes('<!---->'), 'restricted-xml'],
+      ['an end tag of another element', bytes('</b>'), 'not-well-formed'],
+      ['another text', bytes('жб名前\u{1F600}\uFF0C'), undefined],
+      ['lines', bytes('\r\n\t ]] \x7f'), undefined],
+      ['an element', bytes('<b>&amp;</b>'), undefined],
+    ])('%s', (_, piece, condition) => {
+      for (const place of places) {
+        for (const letter of ['x', 'ö']) {
+          const text = Buffer.from(letter.repeat(50_000));
+          const at = place & -2; // between letters
+          const document = Buffer.concat([Buffer.from('<a>'), text.subarray(0, at), piece, text.subarray(at), Buffer.from('</a>')]);
+          expect(refusal(document)).toBe(condition);
+        }
+      }
+    });
+  });
+
   describe('R22: limits', () => {
     const nested = (levels: number): string => '<a>'.repeat(levels) + '</a>'.repeat(levels);
     const attributes = (count: number): string =>
