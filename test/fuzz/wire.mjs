@@ -76,7 +76,8 @@ class Peer {
 export class Wire {
   #peers = [];
   #arrived = () => {};
-  #agent = new Agent({ keepAlive: true });
+  /** A connection for each request: one that is kept may be closed by the server just when it is used again. */
+  #agent = new Agent({ keepAlive: false });
 
   static async start() {
     const wire = new Wire();
