@@ -69,6 +69,7 @@ export function declarationsOf(stanza: Stanza): [prefix: string, uri: string][] 
 
 /** Whether an element has attributes of any namespace but XML's own. */
 export function hasPrefixedAttribute(stanza: Stanza): boolean {
+  if (!stanza.qualified) return false;
   for (const name of stanza.attributes.keys()) {
     if (name.includes(':') && !name.startsWith('xml:')) return true;
   }

@@ -2,8 +2,10 @@ import type { Duplex } from 'node:stream';
 import { defer, type Deferred } from '../turn.js';
 import type { Stanza } from '../xml/index.js';
 
-/** Up to here a batch is copied into one buffer; beyond, its pieces are handed over as they are. */
-const COPY_LIMIT = 65_536;
+/** Up to so many bytes a message is copied, with its neighbours, into one buffer; of a larger one only the header is. */
+const COPIED_BYTES = 16_384;
+/** Bytes of such a buffer at most. */
+const BLOCK_BYTES = 65_536;
 
 /**
  * Writes WebSocket text messages (RFC 6455, section 5.2) straight to the socket of a connection.
@@ -74,7 +76,7 @@ export class FrameWriter implements Deferred {
 
   /** Hands over what waits. To be called before anything else is written to the socket. */
   flush(): void {
-    const { batch, batchBytes, socket } = this;
+    const { batch, socket } = this;
     if (batch.length === 0) return;
     this.batch = [];
     this.batchBytes = 0;
@@ -82,30 +84,12 @@ export class FrameWriter implements Deferred {
     if (!socket.writable) return;
     // Not the socket's own 'drain': that one knows another limit.
     const written = this.full ? this.drained : this.written;
-    if (batchBytes <= COPY_LIMIT) {
-      const bytes = Buffer.allocUnsafe(batchBytes);
-      let at = 0;
-      for (const message of batch) {
-        at = writeHeader(bytes, at, message.byteLength);
-        if (Buffer.isBuffer(message)) at += message.copy(bytes, at);
-        else at = message.writeTo(bytes, at);
-      }
-      socket.write(bytes, written);
-      return;
-    }
-    const chunks: Buffer[] = [];
-    for (const message of batch) {
-      const header = Buffer.allocUnsafe(headerLength(message.byteLength));
-      writeHeader(header, 0, message.byteLength);
-      chunks.push(header);
-      if (Buffer.isBuffer(message)) chunks.push(message);
-      else message.pushTo(chunks);
-    }
-    socket.cork();
+    const chunks = assemble(batch);
     const last = chunks.pop()!;
+    if (chunks.length > 0) socket.cork();
     for (const chunk of chunks) socket.write(chunk);
     socket.write(last, written);
-    socket.uncork();
+    if (chunks.length > 0) socket.uncork();
   }
 
   private readonly written = (error?: Error | null): void => {
@@ -119,6 +103,37 @@ export class FrameWriter implements Deferred {
     this.full = false;
     this.onDrained();
   };
+}
+
+/** The frames of all messages: small ones in blocks, large ones as they lie. */
+function assemble(batch: readonly (Stanza | Buffer)[]): Buffer[] {
+  const chunks: Buffer[] = [];
+  for (let from = 0; from < batch.length; ) {
+    let to = from;
+    let size = 0;
+    for (; to < batch.length; to++) {
+      const { byteLength } = batch[to]!;
+      const frame = headerLength(byteLength) + byteLength;
+      if (byteLength > COPIED_BYTES || (size > 0 && size + frame > BLOCK_BYTES)) break;
+      size += frame;
+    }
+    const large = to < batch.length && batch[to]!.byteLength > COPIED_BYTES ? batch[to]! : undefined;
+    const block = Buffer.allocUnsafe(size + (large ? headerLength(large.byteLength) : 0));
+    let at = 0;
+    for (; from < to; from++) {
+      const message = batch[from]!;
+      at = writeHeader(block, at, message.byteLength);
+      if (Buffer.isBuffer(message)) at += message.copy(block, at);
+      else at = message.writeTo(block, at);
+    }
+    chunks.push(block);
+    if (!large) continue;
+    writeHeader(block, at, large.byteLength);
+    if (Buffer.isBuffer(large)) chunks.push(large);
+    else large.pushTo(chunks);
+    from++;
+  }
+  return chunks;
 }
 
 function headerLength(payload: number): number {

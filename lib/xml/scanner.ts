@@ -96,6 +96,8 @@ export class Scanner {
   namespace = '';
   /** It, or an element inside it, is in no namespace only because none is declared around it. */
   bare = false;
+  /** It has attributes with a prefix, declarations not counted. */
+  qualified = false;
   /** Attributes of the start tag scanned last. */
   private readonly attributes: Int32Array;
   private attributeCount = 0;
@@ -377,9 +379,10 @@ export class Scanner {
     this.position = this.tagEnd = position;
     this.nameEnd = nameEnd;
     this.localStart = localStart;
-    if (colons > 0) this.resolveAttributes(count);
+    const qualified = colons > 0 && this.resolveAttributes(count);
     const prefixed = localStart !== start + 1;
     if (depth === 0) {
+      this.qualified = qualified;
       this.rootPrefixed = prefixed;
       const binding = this.resolve(start + 1, prefixed ? localStart - 1 : start + 1);
       this.bare = binding === NONE;
@@ -457,8 +460,11 @@ export class Scanner {
     return this.bindings.resolve(prefixStart, prefixEnd) ?? this.fail('not-well-formed', 'undeclared prefix', prefixStart);
   }
 
-  /** Prefixes of attributes are declared, and no two attributes have the same expanded name. */
-  private resolveAttributes(count: number): void {
+  /**
+   * Prefixes of attributes are declared, and no two attributes have the same expanded name.
+   * @returns whether there are such attributes
+   */
+  private resolveAttributes(count: number): boolean {
     const { attributes, source, bindings, expanded } = this;
     let found = 0;
     for (let at = 0; at < count * FIELDS; at += FIELDS) {
@@ -480,6 +486,7 @@ export class Scanner {
       expanded[found++] = end;
       expanded[found++] = binding;
     }
+    return found > 0;
   }
 
   /**

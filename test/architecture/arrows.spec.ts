@@ -60,7 +60,7 @@ const ROOMS: readonly { readonly name: string; readonly files: RegExp; readonly 
 /** Files that are one idea and yet longer than the others may be, with their own limit. */
 const LONG_FILES: Readonly<Record<string, number>> = {
   // One state machine; cutting it up would put a call on the path of every byte.
-  'xml/scanner.ts': 625,
+  'xml/scanner.ts': 630,
   // One state machine: the client's side of XEP-0124.
   'bosh/client.ts': 560,
   // One table: every option once, its type beside its rule.

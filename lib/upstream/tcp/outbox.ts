@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import { defer, type Deferred } from '../../turn.js';
-import type { Stanza } from '../../xml/index.js';
+import { Stanza } from '../../xml/index.js';
 
 /** Up to so many bytes a stanza is copied into one buffer with its neighbours; a larger one is written where it lies. */
 const COPIED_BYTES = 4096;
@@ -76,6 +76,12 @@ export class Outbox implements Deferred {
     this.queuedBytes = 0;
     if (queue.length === 1 && queue[0]!.byteLength <= COPIED_BYTES) {
       socket.write(queue[0]!.bytes);
+      return;
+    }
+    // The stanzas of a BOSH request mostly are.
+    const adjacent = Stanza.adjacent(queue);
+    if (adjacent) {
+      socket.write(adjacent);
       return;
     }
     const pieces = assemble(queue);

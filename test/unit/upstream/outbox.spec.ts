@@ -65,6 +65,28 @@ describe('outbox', () => {
     expect(wire.text).toBe([message('a'), message('b'), large, message('c')].join(''));
   });
 
+  it('P25: writes stanzas that lie one behind the other as they lie, and others in one piece', async () => {
+    const scanner = new Scanner();
+    const cut = (text: string, count: number): Stanza[] => {
+      const source = Buffer.from(text);
+      let at = 0;
+      return Array.from({ length: count }, () => {
+        at = scanner.element(source, source.indexOf('<', at), source.length);
+        return Stanza.scanned(scanner, source, at);
+      });
+    };
+    const text = [message('a'), message('b'), message('c')].join('');
+    for (const [stanzas, lie] of [[cut(text, 3), true], [cut(text, 2), true], [cut(text, 3).reverse(), false], [cut(text.replaceAll('><m', '> <m'), 3), false]] as const) {
+      const wire = new Wire();
+      const outbox = open(wire);
+      for (const stanza of stanzas) outbox.push(stanza);
+      await tick();
+      expect(wire.writes.map((write) => write.length)).toEqual([1]);
+      expect(wire.writes[0]![0]!.byteOffset === stanzas[0]!.bytes.byteOffset).toBe(lie);
+      expect(wire.text).toBe(stanzas.join(''));
+    }
+  });
+
   it('writes the namespaces that a stanza inherited', async () => {
     const scope = new Scope([['', 'jabber:client']]);
     const scanner = new Scanner();

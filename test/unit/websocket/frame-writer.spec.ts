@@ -59,6 +59,37 @@ describe('FrameWriter', () => {
     expect(drained).toBe(0);
   });
 
+  it('W5: writes messages of any size in order, each as one frame, small ones together', async () => {
+    const socket = new SlowSocket();
+    const chunks: Buffer[] = [];
+    socket._writev = (written, done) => {
+      chunks.push(...written.map(({ chunk }) => chunk as Buffer));
+      done();
+    };
+    socket._write = (chunk: Buffer, _encoding, done) => {
+      chunks.push(chunk);
+      done();
+    };
+    const writer = new FrameWriter(socket, 10_000_000, () => {});
+    const sizes = [0, 125, 126, 300, 16_384, 16_385, 16_385, 7, 65_535, 65_536, 100_000, 40];
+    const texts = [...sizes, ...Array.from({ length: 1000 }, (_, i) => 90 + (i % 300))].map((size, i) => String.fromCharCode(97 + (i % 26)).repeat(size));
+    texts.forEach((text, i) => writer.write(i % 2 ? Buffer.from(text) : Stanza.parse(`<a>${text}</a>`)));
+    await turn();
+    const bytes = Buffer.concat(chunks);
+    const seen: string[] = [];
+    for (let at = 0; at < bytes.length; ) {
+      expect(bytes[at]).toBe(0x81);
+      const code = bytes[at + 1]!;
+      at += 2;
+      const length = code < 126 ? code : code === 126 ? bytes.readUInt16BE(at) : Number(bytes.readBigUInt64BE(at));
+      at += code < 126 ? 0 : code === 126 ? 2 : 8;
+      seen.push(bytes.toString('latin1', at, (at += length)));
+    }
+    expect(seen).toEqual(texts.map((text, i) => (i % 2 ? text : `<a>${text}</a>`)));
+    expect(chunks.length).toBeLessThan(20);
+    expect(writer.unsent).toEqual([]);
+  });
+
   it('tells once when what waited has left', async () => {
     const socket = new SlowSocket();
     let drained = 0;

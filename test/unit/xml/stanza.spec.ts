@@ -48,6 +48,16 @@ describe('Stanza', () => {
     expect(Stanza.parse('<a xmlns=""/>').namespace).toBe('');
   });
 
+  it('knows whether it has attributes with a prefix', () => {
+    const qualified = (text: string): boolean => Stanza.parse(text).qualified;
+    expect(qualified('<a b="c:d"/>')).toBe(false);
+    expect(qualified('<a xmlns:p="u" xmlns="v"/>')).toBe(false);
+    expect(qualified('<p:a xmlns:p="u"><b p:c=""/></p:a>')).toBe(false);
+    expect(qualified('<a xmlns:p="u" p:b=""><c/></a>')).toBe(true);
+    expect(qualified('<a xml:lang="en"/>')).toBe(true);
+    expect(inScope('<a p:b=""><c d=""/></a>').qualified).toBe(true);
+  });
+
   describe('parse', () => {
     it('takes an XML declaration before and white space behind (W5)', () => {
       expect(Stanza.parse(`<?xml version='1.0'?> \n<a/>\r\n `).toString()).toBe('<a/>');
