@@ -16,7 +16,7 @@ import type { Stanza } from '../xml/index.js';
 import type { ResolvedOptions } from '../xmpp.options.js';
 import type { RequestBody } from './body.js';
 import { BoshClient, type ClientContext } from './client.js';
-import { grant, standardGrant, type Grant } from './creation.js';
+import { grant, headerOf, standardGrant, type Grant } from './creation.js';
 import type { Exchange } from './exchange.js';
 import { originationOf, type Origination } from './origination.js';
 import { Tombstones, type Tombstone } from './tombstones.js';
@@ -126,7 +126,8 @@ export class BoshSessions implements ClientContext {
   }
 
   private open(client: BoshClient, body: RequestBody, granted: Grant, { request }: Exchange, claimed: boolean): ClientSession {
-    const { to, header } = granted;
+    const { to } = granted;
+    const header = headerOf(body);
     const { address, secure } = client;
     const shared = this.sharing.enabled ? body.shared : undefined;
     const wish = shared?.attachOnly ? 'attach' : shared?.key !== undefined && 'create';

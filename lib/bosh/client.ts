@@ -1,5 +1,5 @@
 import { Timeout, type Clock } from '../clock.js';
-import { languageOf, mayBeAddress, SessionRefused, type Client, type ClientSession, type Place, type SessionEnd, type SharedOpening } from '../session/index.js';
+import { mayBeAddress, SessionRefused, type Client, type ClientSession, type Place, type SessionEnd, type SharedOpening } from '../session/index.js';
 import { sharedResult, type Sharing } from '../shared/index.js';
 import type { StreamHeader } from '../upstream/upstream.js';
 import { NS, type Stanza } from '../xml/index.js';
@@ -7,7 +7,7 @@ import type { ResolvedOptions } from '../xmpp.options.js';
 import { AnswerOrder } from './answer-order.js';
 import { attribute, ERROR_BODY, writeBody, writeTermination, type RequestBody } from './body.js';
 import { statusOf, streamConditionOf, terminationOf, type BoshCondition, type Termination } from './conditions.js';
-import { creationAttributes, type Grant } from './creation.js';
+import { creationAttributes, headerOf, type Grant } from './creation.js';
 import type { Exchange, ExchangeOwner, StoredResponse } from './exchange.js';
 import { HeldRequests, holdRequest, type HeldRequest } from './held-requests.js';
 import { KeySequence } from './key-sequence.js';
@@ -53,8 +53,8 @@ export class BoshClient implements Client, ExchangeOwner {
   private readonly order: AnswerOrder;
   private readonly keys: KeySequence | undefined;
   private readonly overactivity: Overactivity;
-  private readonly waitTimeout: Timeout;
-  private readonly inactivityTimeout: Timeout;
+  /** While a request is open, for its `wait`; while none is, for the inactivity. */
+  private readonly timeout: Timeout;
   private slowTimeout: Timeout | undefined;
   /** Milliseconds. */
   private readonly wait: number;
@@ -104,8 +104,7 @@ export class BoshClient implements Client, ExchangeOwner {
     this.wait = (granted.wait || bosh.wait) * 1000 - EARLY;
     this.hold = granted.polling ? 0 : granted.hold;
     this.answerUpTo = granted.rid - 1;
-    this.waitTimeout = new Timeout(clock, () => this.onWait());
-    this.inactivityTimeout = new Timeout(clock, () => this.abandon('inactivity'));
+    this.timeout = new Timeout(clock, () => (this.connections > 0 ? this.onWait() : this.abandon('inactivity')));
   }
 
   get address(): string {
@@ -129,17 +128,17 @@ export class BoshClient implements Client, ExchangeOwner {
   /** The session is there; `exchange` made it, and is answered when the stream's features are there. */
   start(session: ClientSession, exchange: Exchange, body: RequestBody, hash: string): void {
     this.session = session;
-    this.early = body.restart ? NOTHING : body.stanzas;
+    if (!body.restart && body.stanzas.length > 0) this.early = body.stanzas;
     this.claim(exchange);
     this.held.push(holdRequest(exchange, body, hash));
     if (exchange.gone) return this.abandon('lost');
     if (session.undecided || (this.context.sharing.enabled && body.shared?.key !== undefined)) {
-      this.waitTimeout.start(this.patience); // the answer tells what became of the client, or of its key
+      this.timeout.start(this.patience); // the answer tells what became of the client, or of its key
     } else if (this.granted.polling) {
       this.ready = true;
       this.schedule();
     } else {
-      this.waitTimeout.start(Math.min(this.wait, FEATURES_WAIT - EARLY));
+      this.timeout.start(Math.min(this.wait, FEATURES_WAIT - EARLY));
     }
   }
 
@@ -153,7 +152,7 @@ export class BoshClient implements Client, ExchangeOwner {
     this.state = 'open';
     this.ready = this.opened = true;
     for (const stanza of undelivered) this.outbox.push(stanza);
-    this.inactivityTimeout.start(ttl);
+    this.timeout.start(ttl);
   }
 
   // From the client.
@@ -195,7 +194,7 @@ export class BoshClient implements Client, ExchangeOwner {
     const first = this.state === 'creating' || exchange.response?.rid === this.granted.rid;
     if (first && !flushed) return this.abandon('lost');
     if (this.connections === 0) {
-      this.inactivityTimeout.start((this.pausedFor ?? this.granted.inactivity) * 1000 + PATIENCE);
+      this.timeout.start((this.pausedFor ?? this.granted.inactivity) * 1000 + PATIENCE);
     } else if (!this.outbox.isEmpty) {
       this.schedule();
     }
@@ -211,8 +210,7 @@ export class BoshClient implements Client, ExchangeOwner {
   private claim(exchange: Exchange): void {
     if (exchange.gone) return;
     exchange.owner = this;
-    this.connections++;
-    this.inactivityTimeout.stop();
+    if (this.connections++ === 0) this.timeout.stop();
     this.pausedFor = undefined;
   }
 
@@ -300,17 +298,14 @@ export class BoshClient implements Client, ExchangeOwner {
     this.answerUpTo = rid;
   }
 
-  private restart({ attributes, version }: RequestBody, exchange: Exchange | undefined): void {
+  private restart(body: RequestBody, exchange: Exchange | undefined): void {
+    const { attributes } = body;
     const to = attributes.get('to');
     if (to !== undefined && to !== this.granted.to && !this.context.isDomain(to, this.session.domain)) {
       return this.violate(exchange, 'improper-addressing', 'restart with another domain');
     }
     if (!mayBeAddress(attributes.get('from'))) return this.violate(exchange, 'bad-request', 'from is no address');
-    this.session.restart({
-      from: attributes.get('from'),
-      lang: languageOf(attributes.get('xml:lang')),
-      version: version ?? '1.0',
-    });
+    this.session.restart(headerOf(body));
   }
 
   private forward(stanzas: readonly Stanza[]): void {
@@ -462,15 +457,15 @@ export class BoshClient implements Client, ExchangeOwner {
 
   private put({ rid, hash, exchange }: HeldRequest, body: Buffer, stanzas: readonly Stanza[], status: number): void {
     const at = this.context.clock.now();
-    const response: StoredResponse = { rid, hash, at, body, status, stanzas, repeats: 0, exchange: undefined };
+    const response: StoredResponse = { rid, hash, at, body, status, stanzas, repeats: 0, exchange: undefined, next: undefined };
     this.outbox.stored.add(response);
     exchange?.deliver(response, this.granted.contentType);
   }
 
   private armWait(): void {
     const exchange = this.held.oldestLive?.exchange;
-    if (exchange) this.waitTimeout.start(exchange.at + this.wait - this.context.clock.now());
-    else this.waitTimeout.stop();
+    if (exchange) this.timeout.start(exchange.at + this.wait - this.context.clock.now());
+    else if (this.connections > 0) this.timeout.stop();
   }
 
   private onWait(): void {
@@ -537,8 +532,7 @@ export class BoshClient implements Client, ExchangeOwner {
 
   private finish(): void {
     this.state = 'over';
-    this.waitTimeout.stop();
-    this.inactivityTimeout.stop();
+    this.timeout.stop();
     this.slowTimeout?.stop();
     this.order.stop();
     this.place.release();

@@ -15,7 +15,6 @@ export interface Grant {
   readonly rid: number;
   /** As the client named it. */
   readonly to: string | undefined;
-  readonly header: StreamHeader;
   /** Seconds that a request is held at most. */
   readonly wait: number;
   readonly hold: number;
@@ -54,11 +53,6 @@ export function grant(body: RequestBody, options: BoshOptions): Grant {
   return {
     rid,
     to: attributes.get('to'),
-    header: {
-      from: attributes.get('from'),
-      lang: languageOf(attributes.get('xml:lang')),
-      version: body.version ?? '1.0',
-    },
     wait,
     hold,
     requests: hold + 1,
@@ -73,6 +67,11 @@ export function grant(body: RequestBody, options: BoshOptions): Grant {
   };
 }
 
+/** For the server. */
+export function headerOf({ attributes, version }: RequestBody): StreamHeader {
+  return { from: attributes.get('from'), lang: languageOf(attributes.get('xml:lang')), version: version ?? '1.0' };
+}
+
 /**
  * What a session has that was made without a request: all that a client takes for granted, who is told only its `sid`
  * and the next `rid`.
@@ -81,7 +80,6 @@ export function standardGrant(rid: number, to: string, options: BoshOptions): Gr
   return {
     rid,
     to,
-    header: {},
     wait: options.wait,
     hold: 1,
     requests: 2,

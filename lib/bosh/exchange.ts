@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Peer } from '../http/index.js';
 import type { Stanza } from '../xml/index.js';
+import type { Link } from './chain.js';
 import type { Sender } from './origination.js';
 
 /** Whoever answers a request: told when its connection is done with it. */
@@ -15,7 +16,7 @@ export interface ExchangeOwner {
 }
 
 /** An answer that was given, kept in case that it was lost (XEP-0124, section 14.3). */
-export interface StoredResponse {
+export interface StoredResponse extends Link<StoredResponse> {
   readonly rid: number;
   /** Of the request: the answer is given again to the same bytes alone (section 15.2). */
   readonly hash: string;

@@ -1,8 +1,9 @@
 import type { RequestBody } from './body.js';
+import { Chain, type Link } from './chain.js';
 import type { Exchange } from './exchange.js';
 
 /** A request that has no answer yet. */
-export interface HeldRequest {
+export interface HeldRequest extends Link<HeldRequest> {
   readonly rid: number;
   readonly hash: string;
   /** Until it is served. */
@@ -20,49 +21,40 @@ export interface HeldRequest {
  * Requests that were served and wait for their answers, in the order of their `rid`, which is the
  * order of the answers (XEP-0124, section 8).
  */
-export class HeldRequests {
-  private readonly entries: HeldRequest[] = [];
-
-  get length(): number {
-    return this.entries.length;
-  }
-
+export class HeldRequests extends Chain<HeldRequest> {
   get oldest(): HeldRequest | undefined {
-    return this.entries[0];
+    return this.first;
   }
 
   /** The oldest with somebody who waits for the answer. */
   get oldestLive(): HeldRequest | undefined {
-    for (const entry of this.entries) if (entry.exchange) return entry;
-    return undefined;
+    return this.find(isLive);
   }
 
   /** Those with somebody who waits, in order. */
   live(): HeldRequest[] {
-    return this.entries.filter(({ exchange }) => exchange);
+    const live: HeldRequest[] = [];
+    for (let entry = this.first; entry; entry = entry.next) if (entry.exchange) live.push(entry);
+    return live;
   }
 
   get liveCount(): number {
     let count = 0;
-    for (const entry of this.entries) if (entry.exchange) count++;
+    for (let entry = this.first; entry; entry = entry.next) if (entry.exchange) count++;
     return count;
   }
 
-  push(entry: HeldRequest): void {
-    this.entries.push(entry);
-  }
-
-  shift(): HeldRequest | undefined {
-    return this.entries.shift();
-  }
-
   get(rid: number): HeldRequest | undefined {
-    return this.entries.find((entry) => entry.rid === rid);
+    return this.find((entry) => entry.rid === rid);
   }
 
   of(exchange: Exchange): HeldRequest | undefined {
-    return this.entries.find((entry) => entry.exchange === exchange);
+    return this.find((entry) => entry.exchange === exchange);
   }
+}
+
+function isLive({ exchange }: HeldRequest): boolean {
+  return exchange !== undefined;
 }
 
 export function holdRequest(exchange: Exchange, body: RequestBody, hash: string): HeldRequest {
@@ -74,5 +66,6 @@ export function holdRequest(exchange: Exchange, body: RequestBody, hash: string)
     repeats: 0,
     silent: false,
     attributes: '',
+    next: undefined,
   };
 }

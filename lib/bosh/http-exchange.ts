@@ -8,6 +8,14 @@ import { certificateOf } from './origination.js';
 /** Smaller answers are not worth the time; larger ones than these come but rarely. */
 const COMPRESS_FROM = 4096;
 
+const EXCHANGE = Symbol('exchange');
+type AnsweredResponse = ServerResponse & { [EXCHANGE]?: HttpExchange };
+
+/** One for all: a session holds a request for most of its time. */
+function onClose(this: AnsweredResponse): void {
+  this[EXCHANGE]?.closed();
+}
+
 /** One that came over HTTP to this process. */
 export class HttpExchange extends Exchange {
   private flushed = false;
@@ -23,10 +31,8 @@ export class HttpExchange extends Exchange {
     super(at, outgoing.destroyed || outgoing.closed);
     if (this.gone) return;
     http.begin();
-    outgoing.once('close', () => {
-      this.http.done();
-      this.over(this.flushed);
-    });
+    (outgoing as AnsweredResponse)[EXCHANGE] = this;
+    outgoing.on('close', onClose);
   }
 
   get peer(): Peer {
@@ -48,6 +54,13 @@ export class HttpExchange extends Exchange {
       extra = { ...extra, 'Content-Encoding': 'gzip' };
     }
     this.http.send(this.request, this.outgoing, status, type, body, extra, (error) => this.written(error));
+  }
+
+  /** @internal The response is done with. */
+  closed(): void {
+    if (this.gone) return;
+    this.http.done();
+    this.over(this.flushed);
   }
 
   private written(error: Error | null | undefined): void {

@@ -18,7 +18,8 @@ export interface Sender {
 }
 
 export function originationOf({ peer, certificate }: Sender): Origination {
-  return { ...peer, certificate };
+  const { address, port, secure } = peer;
+  return { address, port, secure, certificate };
 }
 
 /** Whether a request may belong to a session: what began over TLS goes on over TLS, with the same certificate. */

@@ -1,5 +1,6 @@
 import type { Stanza } from '../xml/index.js';
 import { EMPTY_BODY } from './body.js';
+import { Chain } from './chain.js';
 import type { Exchange, StoredResponse } from './exchange.js';
 
 /** How often one answer is given again before that is abuse. */
@@ -8,15 +9,17 @@ export const MAX_REPEATS = 10;
 const REPORT_AFTER = 500;
 /** Answers kept for a client that acknowledges but does not say so. */
 const MAX_UNACKNOWLEDGED = 16;
+const NO_STANZAS: readonly Stanza[] = [];
+const NONE: readonly StoredResponse[] = [];
 
 /**
  * The answers of the last requests (XEP-0124, section 14.3), and what became of the stanzas in them:
  * those of an answer that never left come back, and go out with the next one.
  */
 export class StoredResponses {
-  private readonly entries: StoredResponse[] = [];
+  private readonly entries = new Chain<StoredResponse>();
   /** Answers that never left, in the order of their requests. */
-  private lost: StoredResponse[] = [];
+  private lost = NONE;
   /** The last request whose answer carried stanzas and left. */
   private delivered = -1;
 
@@ -40,7 +43,7 @@ export class StoredResponses {
     }
     const most = Math.max(this.count, MAX_UNACKNOWLEDGED);
     let bytes = 0;
-    for (const { body } of entries) bytes += body.length;
+    for (let kept = entries.first; kept; kept = kept.next) bytes += kept.body.length;
     while (entries.length > most || (entries.length > this.count && bytes > this.maxBytes)) bytes -= entries.shift()!.body.length;
   }
 
@@ -62,10 +65,10 @@ export class StoredResponses {
    */
   trim(rid: number): number {
     let bytes = 0;
-    while (this.entries.length > 0 && this.entries[0]!.rid <= rid) {
+    while (this.entries.first && this.entries.first.rid <= rid) {
       const entry = this.entries.shift()!;
       bytes += bytesOf(entry.stanzas);
-      entry.stanzas = [];
+      entry.stanzas = NO_STANZAS;
       this.reclaim(entry);
     }
     return bytes;
@@ -75,13 +78,12 @@ export class StoredResponses {
   private giveBack(entry: StoredResponse): void {
     if (entry.stanzas.length === 0) return;
     const at = this.lost.findIndex(({ rid }) => rid > entry.rid);
-    this.lost.splice(at < 0 ? this.lost.length : at, 0, entry);
+    this.lost = this.lost.toSpliced(at < 0 ? this.lost.length : at, 0, entry);
   }
 
   /** The client asks for the answer again, before what it carried went out with another one. */
   reclaim(entry: StoredResponse): void {
-    const at = this.lost.indexOf(entry);
-    if (at >= 0) this.lost.splice(at, 1);
+    if (this.lost.length > 0) this.lost = this.lost.filter((other) => other !== entry);
   }
 
   /**
@@ -99,7 +101,7 @@ export class StoredResponses {
     }
     if (response.stanzas.length > 0) this.delivered = Math.max(this.delivered, response.rid);
     const bytes = bytesOf(response.stanzas);
-    response.stanzas = [];
+    response.stanzas = NO_STANZAS;
     return bytes;
   }
 
@@ -117,7 +119,7 @@ export class StoredResponses {
     this.lost = this.lost.filter((entry) => {
       if (!all && this.isOvertaken(entry)) return true;
       stanzas.push(...entry.stanzas);
-      entry.stanzas = [];
+      entry.stanzas = NO_STANZAS;
       entry.body = EMPTY_BODY;
       return false;
     });
@@ -130,9 +132,13 @@ export class StoredResponses {
    */
   private isOvertaken({ rid }: StoredResponse): boolean {
     const { entries } = this;
-    if (entries.length === 0 || rid < entries[0]!.rid) return false;
-    return rid < this.delivered || entries.some((later) => later.rid > rid && later.exchange && later.stanzas.length > 0);
+    if (!entries.first || rid < entries.first.rid) return false;
+    return rid < this.delivered || entries.find((later) => isLeaving(later) && later.rid > rid) !== undefined;
   }
+}
+
+function isLeaving({ exchange, stanzas }: StoredResponse): boolean {
+  return exchange !== undefined && stanzas.length > 0;
 }
 
 export function bytesOf(stanzas: readonly Stanza[]): number {

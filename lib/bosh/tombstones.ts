@@ -36,7 +36,7 @@ export class Tombstone implements ExchangeOwner {
     }
     const stanzas = outbox.take();
     if (stanzas.length === 0) return exchange.send(body, contentType, status);
-    const answer = { rid, hash, at: 0, body: writeBody('', stanzas), status: 200, repeats: 0, stanzas, exchange };
+    const answer = { rid, hash, at: 0, body: writeBody('', stanzas), status: 200, repeats: 0, stanzas, exchange, next: undefined };
     stored.add(answer);
     exchange.deliver(answer, contentType);
   }

@@ -6,7 +6,7 @@ import { Stanza } from '../../../lib/xml/index.js';
 const stanza = (length: number) => Stanza.parse(`<m>${'x'.repeat(length - 7)}</m>`);
 const give = (outbox: Outbox, rid: number) => {
   const stanzas = outbox.take();
-  const response: StoredResponse = { rid, hash: '', at: 0, body: Buffer.alloc(0), status: 200, repeats: 0, stanzas, exchange: undefined };
+  const response: StoredResponse = { rid, hash: '', at: 0, body: Buffer.alloc(0), status: 200, repeats: 0, stanzas, exchange: undefined, next: undefined };
   const exchange = { response } as Exchange;
   response.exchange = exchange;
   outbox.stored.add(response);

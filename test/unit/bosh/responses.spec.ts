@@ -13,6 +13,7 @@ const response = (rid: number, ...ids: number[]): StoredResponse => ({
   repeats: 0,
   stanzas: ids.map(stanza),
   exchange: undefined,
+  next: undefined,
 });
 /** As far as an answer knows the request that it leaves by. */
 const leaving = (entry: StoredResponse) => {
