@@ -95,9 +95,7 @@ export class BoshClient implements Client, ExchangeOwner {
     const { clock, options } = context;
     const { bosh, limits } = options;
     this.window = new RidWindow(granted.rid, granted.requests);
-    this.outbox = new Outbox(new StoredResponses(granted.requests, granted.acks, limits.maxBufferedBytes), limits.maxBufferedBytes, () => {
-      if (this.state !== 'over') this.session.drained();
-    });
+    this.outbox = new Outbox(new StoredResponses(granted.requests, granted.acks, limits.maxBufferedBytes), limits.maxBufferedBytes, () => this.session.drained());
     this.order = new AnswerOrder(granted.requests, clock, () => (this.farewell ? this.farewell() : this.schedule()));
     this.keys = granted.newKey === undefined ? undefined : new KeySequence(granted.newKey);
     this.overactivity = new Overactivity(granted.requests, bosh.polling * 1000, bosh.overactivity === 'strict');
@@ -535,6 +533,7 @@ export class BoshClient implements Client, ExchangeOwner {
     this.timeout.stop();
     this.slowTimeout?.stop();
     this.order.stop();
+    this.outbox.end();
     this.place.release();
   }
 

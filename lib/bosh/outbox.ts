@@ -5,6 +5,8 @@ import type { StoredResponses } from './responses.js';
 /** Bytes after which an answer takes no further stanza; one stanza goes in any case. */
 const MAX_RESPONSE_BYTES = 262_144;
 
+const NOBODY = (): void => {};
+
 /** What waits for the client: stanzas that no answer took yet, and those of answers that never left. */
 export class Outbox {
   private queue: Stanza[] = [];
@@ -19,7 +21,7 @@ export class Outbox {
   constructor(
     readonly stored: StoredResponses,
     private readonly limit: number,
-    private readonly onDrained: () => void,
+    private onDrained: () => void,
   ) {}
 
   get isEmpty(): boolean {
@@ -58,6 +60,11 @@ export class Outbox {
     const all = [...this.stored.takeLost(true), ...this.queue];
     this.queue = [];
     return all;
+  }
+
+  /** Nobody goes on any more: what is left here for a client that comes late does not keep the whole session. */
+  end(): void {
+    this.onDrained = NOBODY;
   }
 
   /** An exchange is done: what its answer carried has left, or waits again. */

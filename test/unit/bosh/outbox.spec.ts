@@ -37,6 +37,15 @@ describe('what waits for a client', () => {
     expect(drained).toBe(1);
   });
 
+  it('C19: is left behind by a session that is over: nobody goes on, and nobody is kept', () => {
+    const outbox = make(1000);
+    outbox.push(stanza(1100));
+    const { exchange } = give(outbox, 1);
+    outbox.end();
+    outbox.settle(exchange, true);
+    expect([drained, outbox.bytes]).toEqual([0, 0]);
+  });
+
   it('C17, R28: still waits when its answer never left', () => {
     const outbox = make(1000);
     outbox.push(stanza(1100));
