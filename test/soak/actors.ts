@@ -3,11 +3,14 @@ import { SoakClient, type ClientOptions } from './client.js';
 import type { Gate } from './link.js';
 import type { Ledger, Reader } from './ledger.js';
 import type { Random } from './random.js';
+import type { StreamRecord } from './tape.js';
 
 /** What all actors share. */
 export interface World {
   readonly gate: Gate;
   readonly ledger: Ledger;
+  /** Of every stream that anybody had, where they are compared with what the server saw. */
+  readonly streams?: StreamRecord[];
   readonly users: readonly string[];
   readonly passwords: ReadonlyMap<string, string>;
   /** Of those who are alone on their streams. */
@@ -112,8 +115,12 @@ async function tab(world: World, anchor: SoakClient, key: string, over: { now: b
   }
 }
 
-async function login(world: World, options: Omit<ClientOptions, 'gate' | 'ledger' | 'password'>): Promise<SoakClient | undefined> {
-  const client = new SoakClient({ ...options, gate: world.gate, ledger: world.ledger, password: world.passwords.get(options.user)! }, world.readers.get(options.user));
+export function inWorld({ gate, ledger, streams, passwords }: World, user: string): Pick<ClientOptions, 'gate' | 'ledger' | 'streams' | 'password'> {
+  return { gate, ledger, password: passwords.get(user)!, ...(streams && { streams }) };
+}
+
+async function login(world: World, options: Omit<ClientOptions, 'gate' | 'ledger' | 'streams' | 'password'>): Promise<SoakClient | undefined> {
+  const client = new SoakClient({ ...options, ...inWorld(world, options.user) }, world.readers.get(options.user));
   try {
     await client.login();
     count(world, `${options.prebound ? 'prebound' : options.transport}${options.managed ? ', resumable' : ''}`);

@@ -1,6 +1,7 @@
 import { Stanza } from '../../lib/xml/index.js';
 import { BoshLink, openLink, type BoshSession, type Gate, type Link, type LinkHandler } from './link.js';
 import type { Ledger, Life, Reader } from './ledger.js';
+import { mark, type StreamRecord } from './tape.js';
 import type { LossyConnection } from '../support/lossy-proxy.js';
 
 const SASL = 'urn:ietf:params:xml:ns:xmpp-sasl';
@@ -16,6 +17,8 @@ const NOTICED_AFTER = 20_000;
 export interface ClientOptions {
   readonly gate: Gate;
   readonly ledger: Ledger;
+  /** Where what it sees of its streams is written down besides. */
+  readonly streams?: StreamRecord[];
   readonly user: string;
   readonly password: string;
   readonly transport: Link['transport'];
@@ -40,6 +43,7 @@ export class SoakClient implements LinkHandler {
   life!: Life;
   onGoneForGood: (() => void) | undefined;
   private link!: Link;
+  private record!: StreamRecord;
   private readonly inbox: Stanza[] = [];
   private wake: (() => void) | undefined;
   private ready = false;
@@ -80,22 +84,24 @@ export class SoakClient implements LinkHandler {
   async login(): Promise<void> {
     const { gate, ledger, user, transport, key, prebound, managed } = this.options;
     this.life = this.options.joins ? ledger.beginSender(user) : ledger.begin(user);
+    this.beginStream();
     if (prebound) {
       this.link = BoshLink.attach(gate, this, prebound);
     } else {
       this.link = await openLink(transport, gate, this, key);
+      this.record.id = this.options.joins ? this.options.joins.record.id : this.link.id;
       await this.take((element) => element.name === 'features');
     }
     if (!prebound && this.link.shared !== 'attached') {
       await this.authenticate();
-      this.link.send(`<iq xmlns='jabber:client' type='set' id='bind'><bind xmlns='${BIND}'><resource>r</resource></bind></iq>`);
+      this.send(`<iq xmlns='jabber:client' type='set' id='bind'><bind xmlns='${BIND}'><resource>r</resource></bind></iq>`);
       const bound = await this.take((element) => element.kind === 'iq' && element.attribute('id') === 'bind');
       this.full = bound.child('bind', BIND)?.child('jid')?.text() ?? '';
       if (this.full === '') throw new Error(`${user} was not bound: ${bound}`);
       ledger.replace(this.life);
     }
     if (managed) {
-      this.link.send(`<enable xmlns='${SM}' resume='true' max='25'/>`);
+      this.send(`<enable xmlns='${SM}' resume='true' max='25'/>`);
       const enabled = await this.take((element) => element.is('enabled', SM));
       this.smId = enabled.attribute('id');
     }
@@ -108,15 +114,17 @@ export class SoakClient implements LinkHandler {
   async resume(transport: Link['transport']): Promise<boolean> {
     this.gone = undefined;
     this.counting = false;
+    this.beginStream();
     this.link = await openLink(transport, this.options.gate, this);
+    this.record.id = this.link.id;
     await this.take((element) => element.name === 'features');
     await this.authenticate();
-    this.link.send(`<resume xmlns='${SM}' previd='${this.smId}' h='${this.handled}'/>`);
+    this.send(`<resume xmlns='${SM}' previd='${this.smId}' h='${this.handled}'/>`);
     const answer = await this.take((element) => element.namespace === SM);
     if (answer.name !== 'resumed') return false;
     this.options.ledger.note(this.options.user, `resumed over ${transport} with h ${this.handled}: h ${answer.attribute('h')}, ${this.unacknowledged.length} to be sent again`);
     this.onAcknowledgement(answer);
-    for (const { xml } of this.unacknowledged) this.link.send(xml);
+    for (const { xml } of this.unacknowledged) this.send(xml);
     this.becomeReady();
     this.doomed = false;
     return true;
@@ -165,7 +173,7 @@ export class SoakClient implements LinkHandler {
     if (!(await this.fence()) || this.gone !== undefined) return false;
     this.ready = false;
     this.gone = 'left';
-    if (this.counting) this.link.send(`<a xmlns='${SM}' h='${this.handled}'/>`);
+    if (this.counting) this.send(`<a xmlns='${SM}' h='${this.handled}'/>`);
     await this.link.close();
     this.options.ledger.note(this.options.user, `life ${this.life.number} left`);
     // Its server hears of it a little later.
@@ -210,6 +218,9 @@ export class SoakClient implements LinkHandler {
 
   onElement(element: Stanza): void {
     if (this.life) this.life.aliveAt = Date.now();
+    // Copies of what others on the stream sent did not come from the server.
+    const marked = element.attribute('from') === this.full && element.kind === 'message' ? undefined : mark(element.name, (name) => element.attribute(name));
+    if (marked !== undefined) this.record.came.push(marked);
     // It was told how much arrived before: what comes now comes again.
     if (this.gone === 'left' && this.counting) return;
     // What follows in the same breath counts.
@@ -275,7 +286,7 @@ export class SoakClient implements LinkHandler {
   }
 
   private onManagement(element: Stanza): void {
-    if (element.name === 'r') this.link.send(`<a xmlns='${SM}' h='${this.handled}'/>`);
+    if (element.name === 'r') this.send(`<a xmlns='${SM}' h='${this.handled}'/>`);
     else if (element.name === 'a') this.onAcknowledgement(element);
   }
 
@@ -290,15 +301,27 @@ export class SoakClient implements LinkHandler {
   private stanza(xml: string): void {
     if (this.smId !== undefined) {
       this.unacknowledged.push({ xml, count: this.life.entries.length });
-      if (this.unacknowledged.length % 20 === 0) this.link.send(`<r xmlns='${SM}'/>`);
+      if (this.unacknowledged.length % 20 === 0) this.send(`<r xmlns='${SM}'/>`);
     }
-    if (this.gone === undefined) this.link.send(xml);
+    if (this.gone === undefined) this.send(xml);
+  }
+
+  private beginStream(): void {
+    const { user, key, joins, streams } = this.options;
+    this.record = { user, life: this.life.number, id: undefined, shared: key !== undefined, attached: joins !== undefined, sent: [], came: [] };
+    streams?.push(this.record);
+  }
+
+  private send(xml: string): void {
+    const marked = mark(/^<([a-z]+)/.exec(xml)![1]!, (name) => new RegExp(` ${name}='([^']*)`).exec(xml)?.[1]);
+    if (marked !== undefined) this.record.sent.push(marked);
+    this.link.send(xml);
   }
 
   private async authenticate(): Promise<void> {
     const { user, password } = this.options;
     const data = Buffer.from(`\0${user}\0${password}`).toString('base64');
-    this.link.send(`<auth xmlns='${SASL}' mechanism='PLAIN'>${data}</auth>`);
+    this.send(`<auth xmlns='${SASL}' mechanism='PLAIN'>${data}</auth>`);
     const answer = await this.take((element) => element.namespace === SASL);
     if (answer.name !== 'success') throw new Error(`${user} was refused: ${answer}`);
     this.link.restart();

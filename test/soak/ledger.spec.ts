@@ -45,6 +45,21 @@ describe('the ledger of the soak', () => {
     ]);
   });
 
+  it('counts apart what the server did by itself, where somebody saw it', () => {
+    const [kept, first, second, lost, stuck, never] = [send(), send(), send(), send(), send(), send()];
+    get(first, kept, second, second);
+    alice.confirm(6);
+    const witness = { reached: (id: string) => id !== never, delivered: (id: string) => id !== lost && id !== never, kept: (id: string) => id === kept };
+    const { server, faults: left } = ledger.account(witness);
+    expect(server).toMatchObject({ lost: 1, doubled: 1, reordered: 1, stored: 1 });
+    expect(server!.notes).toHaveLength(3);
+    expect(left).toEqual([
+      expect.stringMatching(`${stuck} for bob, .* is lost; the server got it and sent it$`),
+      expect.stringMatching(`${never} for bob, .* is lost; the server never got it$`),
+    ]);
+    expect(faults()).toHaveLength(5);
+  });
+
   it('excuses what was on its way to somebody who was cut off, and what he had already', () => {
     const [first] = [send(), send()];
     get(first);

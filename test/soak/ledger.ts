@@ -46,6 +46,26 @@ export class Life {
 /** Milliseconds that a message may have been on its way before its receiver was heard of for the last time. */
 const UNDER_WAY = 15_000;
 
+/** Saw what the server got and what it sent. */
+export interface Witness {
+  reached(id: string): boolean;
+  delivered(id: string): boolean;
+  /** It was in the server's offline store. */
+  kept(id: string): boolean;
+}
+
+/** What the server did by itself: all that the gateway answers for went through it as it came. */
+export interface ServerAccount {
+  /** They reached it, and it sent them to nobody. */
+  readonly lost: number;
+  readonly doubled: number;
+  readonly reordered: number;
+  /** Of those, they came from its offline store, behind what it had delivered directly. */
+  readonly stored: number;
+  /** A sentence each. */
+  readonly notes: readonly string[];
+}
+
 export interface Account {
   readonly sent: number;
   readonly received: number;
@@ -57,6 +77,15 @@ export interface Account {
   /** For somebody who was cut off, about that time, and could not go on with his stream. */
   readonly lostWithReceiver: number;
   readonly faults: readonly string[];
+  /** Where somebody saw what it did; those are no faults then. */
+  readonly server?: ServerAccount;
+}
+
+interface Fault {
+  readonly text: string;
+  /** What a server may do as well as a gateway, and to which message. */
+  readonly kind?: 'doubled' | 'reordered';
+  readonly id?: string;
 }
 
 /** Knows every message, and what became of it. */
@@ -65,7 +94,7 @@ export class Ledger {
   private readonly lives = new Map<string, Life[]>();
   /** The highest number that a reader has, by the number of the sender's life. */
   private readonly highest = new WeakMap<Reader, Map<number, number>>();
-  private readonly faults: string[] = [];
+  private readonly faults: Fault[] = [];
   private readonly notes = new Map<string, string[]>();
   private readonly startedAt = Date.now();
   private count = 0;
@@ -122,8 +151,8 @@ export class Ledger {
     numbers.set(sequence, Math.max(highest, entry.number));
     if (this.excuse(entry)) return;
     const what = `${entry.life.user}'s ${id}, sent at ${this.time(entry.sentAt)}`;
-    if (again) this.fault(`${user} got ${what}, ${entry.readers.length} times`);
-    else if (before.length === 0 && entry.number < highest) this.fault(`${user} got ${what}, behind number ${highest}`);
+    if (again) this.fault(`${user} got ${what}, ${entry.readers.length} times`, 'doubled', id);
+    else if (before.length === 0 && entry.number < highest) this.fault(`${user} got ${what}, behind number ${highest}`, 'reordered', id);
     if (entry.bounced > 0) this.fault(`${user} got ${what}, which was bounced`);
   }
 
@@ -135,8 +164,8 @@ export class Ledger {
     if (entry.readers.length > 0 && !this.excuse(entry)) this.fault(`${id} was bounced, and ${entry.to} has it`);
   }
 
-  fault(text: string): void {
-    this.faults.push(`${this.time()}: ${text}`);
+  fault(text: string, kind?: Fault['kind'], id?: string): void {
+    this.faults.push({ text: `${this.time()}: ${text}`, ...(kind && { kind }), ...(id !== undefined && { id }) });
   }
 
   /** For whoever looks for the cause of a fault. */
@@ -162,9 +191,12 @@ export class Ledger {
     return open;
   }
 
-  account(): Account {
-    let [received, bounced, unconfirmed, crossed, lostWithReceiver] = [0, 0, 0, 0, 0];
-    const faults = [...this.faults];
+  /** @param witness of the server, where somebody compares besides whether all went through the gateway as it came */
+  account(witness?: Witness): Account {
+    let [received, bounced, unconfirmed, crossed, lostWithReceiver, lost] = [0, 0, 0, 0, 0, 0];
+    const faults: string[] = [];
+    const notes: string[] = [];
+    for (const { text, kind } of this.faults) (witness && kind ? notes : faults).push(text);
     for (const [id, entry] of this.entries) {
       if (entry.readers.length > 0) received++;
       if (entry.bounced > 0) bounced++;
@@ -172,9 +204,24 @@ export class Ledger {
       if (this.excuse(entry)) lostWithReceiver++;
       else if (this.crossed(entry)) crossed++;
       else if (!entry.confirmed && entry.life.diedAt !== undefined) unconfirmed++;
-      else faults.push(`${entry.life.user}'s ${id} for ${entry.to}, sent at ${this.time(entry.sentAt)}, is lost${entry.confirmed ? '' : ', and its sender lived'}`);
+      else {
+        const text = `${entry.life.user}'s ${id} for ${entry.to}, sent at ${this.time(entry.sentAt)}, is lost${entry.confirmed ? '' : ', and its sender lived'}`;
+        const byServer = witness?.reached(id) === true && !witness.delivered(id);
+        if (byServer) lost++;
+        (byServer ? notes : faults).push(witness ? `${text}; the server ${witness.reached(id) ? '' : 'never '}got it${witness.delivered(id) ? ' and sent it' : ''}` : text);
+      }
     }
-    return { sent: this.entries.size, received, bounced, unconfirmed, crossed, lostWithReceiver, faults };
+    const account = { sent: this.entries.size, received, bounced, unconfirmed, crossed, lostWithReceiver, faults };
+    if (!witness) return account;
+    const reordered = this.faults.filter(({ kind }) => kind === 'reordered');
+    const server = {
+      lost,
+      doubled: this.faults.filter(({ kind }) => kind === 'doubled').length,
+      reordered: reordered.length,
+      stored: reordered.filter(({ id }) => witness.kept(id!)).length,
+      notes,
+    };
+    return { ...account, server };
   }
 
   private isMissing({ readers, bounced }: Entry): boolean {

@@ -31,6 +31,8 @@ export interface Link {
   readonly transport: 'websocket' | 'bosh';
   /** What the shared session answered, where it was asked for. */
   readonly shared: string | undefined;
+  /** What the server called the stream, or one before it on the same connection. */
+  readonly id: string | undefined;
   send(xml: string): void;
   restart(): void;
   /** Ends the stream, and waits until the gateway has answered. */
@@ -62,6 +64,7 @@ const sharedResult = (tag: string): string | undefined => / shared:result=['"]([
 class WebSocketLink implements Link {
   readonly transport = 'websocket';
   shared: string | undefined;
+  id: string | undefined;
   private over = false;
   private tcp!: Socket;
   private readonly socket: WebSocket;
@@ -140,6 +143,7 @@ class WebSocketLink implements Link {
       return this.socket.close();
     }
     this.shared ??= sharedResult(element.toString());
+    this.id ??= element.attribute('id');
     this.opened?.();
     this.opened = this.failed = undefined;
   }
@@ -169,6 +173,7 @@ export interface BoshSession {
 export class BoshLink implements Link {
   readonly transport = 'bosh';
   shared: string | undefined;
+  id: string | undefined;
   private readonly agent = new Agent({ keepAlive: true });
   private readonly scanner = new Scanner();
   private readonly open = new Map<number, Attempt>();
@@ -331,6 +336,7 @@ export class BoshLink implements Link {
       if (this.sid === '' && sid !== undefined) {
         this.sid = sid;
         this.shared = sharedResult(text);
+        this.id = attributes.get('authid');
         this.created?.();
         this.failed = undefined;
       }

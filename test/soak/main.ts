@@ -46,12 +46,19 @@ const result = await soak({
   root: rootOf(import.meta.url),
   say,
 });
-const { account, counts, before, after } = result;
+const { account, comparison, counts, before, after } = result;
 say(`\n${Object.entries(counts).sort().map(([what, number]) => `${what}: ${number}`).join('; ')}`);
 say(
   `messages: ${account.sent} sent, ${account.received} received, ${account.bounced} bounced, ${account.unconfirmed} of senders that were cut off ` +
     `and never confirmed, ${account.crossed} crossed with receivers who left without stream management, ${account.lostWithReceiver} lost with receivers that were cut off`,
 );
+if (account.server && comparison) {
+  const { lost, doubled, reordered, stored } = account.server;
+  say(
+    `compared with what the server sent and got: ${comparison.streams} streams, ${comparison.elements} elements, ${comparison.faults.length} faults; ` +
+      `the server itself: ${reordered} reordered, of those ${stored} from its offline store, ${doubled} doubled, ${lost} lost`,
+  );
+}
 say(`before: ${show(before)}\nafter:  ${show(after)}`);
 const faults = verdict(result);
 for (const fault of faults.slice(0, 25)) say(`FAULT: ${fault}`);
@@ -59,6 +66,7 @@ if (faults.length > 35) say('…');
 for (const fault of faults.slice(Math.max(25, faults.length - 10))) say(`FAULT: ${fault}`);
 if (values.log !== undefined) {
   mkdirSync(values.log, { recursive: true });
+  if (account.server) writeFileSync(join(values.log, 'server.log'), `${account.server.notes.join('\n')}\n`);
   for (const [user, history] of result.histories) writeFileSync(join(values.log, `${user}.log`), `${history.join('\n')}\n`);
 }
 say(`${faults.length === 0 ? 'nothing wrong' : `${faults.length} faults`} in ${((Date.now() - started) / 60_000).toFixed(1)} min`);

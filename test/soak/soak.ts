@@ -1,11 +1,13 @@
 import { request } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import { startProsody } from '../support/prosody.js';
-import { count, household, person, type World } from './actors.js';
+import { count, household, inWorld, person, type World } from './actors.js';
 import { SoakClient } from './client.js';
 import { SoakGateway, type Holdings } from './gateway.js';
 import { Ledger, type Account } from './ledger.js';
 import { LossyProxy } from '../support/lossy-proxy.js';
+import { Tap } from './tap.js';
+import type { Comparison } from './tape.js';
 import { Random } from './random.js';
 
 export interface SoakOptions {
@@ -28,6 +30,8 @@ export interface SoakOptions {
 
 export interface SoakResult {
   readonly account: Account;
+  /** Of what the clients saw with what the server saw, where that was recorded. */
+  readonly comparison?: Comparison;
   /** What happened, and how often. */
   readonly counts: Readonly<Record<string, number>>;
   readonly before: Holdings;
@@ -78,6 +82,7 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
     counts: {},
     stopping: false,
     upstreamCutAt: -Infinity,
+    ...(upstream && { streams: [] }),
     ...(!upstream && { prebind: prebinder(gateway.url, passwords) }),
   };
   try {
@@ -90,10 +95,11 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
     say(`everybody has left; ${ledger.open} messages are still open`);
     await settle(world);
     const after = await quiet(gateway, before);
-    const account = ledger.account();
+    const account = ledger.account(upstream?.tap.tape);
+    const comparison = upstream?.tap.tape.compare(world.streams!);
     const exit = await gateway.stop();
     const output = gateway.output.replace(/^listening on .*\n/m, '');
-    return { account, counts: world.counts, before, after, output, exit, histories: ledger.histories };
+    return { account, ...(comparison && { comparison }), counts: world.counts, before, after, output, exit, histories: ledger.histories };
   } finally {
     await gateway.stop();
     await proxy.close();
@@ -125,7 +131,7 @@ async function settle(world: World): Promise<void> {
   const until = Date.now() + SETTLES_IN;
   do {
     for (const user of world.users) {
-      const client = new SoakClient({ ...world, gate: world.gate, user, password: world.passwords.get(user)!, transport: 'websocket', managed: false }, world.readers.get(user));
+      const client = new SoakClient({ ...inWorld(world, user), user, transport: 'websocket', managed: false }, world.readers.get(user));
       try {
         await client.login();
         await client.leave();
@@ -159,17 +165,21 @@ export function show({ heapUsed, external, rss, sockets, handles }: Holdings): s
 interface Upstream {
   readonly environment: Record<string, string>;
   readonly proxy: LossyProxy;
+  readonly tap: Tap;
   stop(): Promise<void>;
 }
 
 async function startProsodyBehindProxy(passwords: ReadonlyMap<string, string>): Promise<Upstream> {
   const prosody = await startProsody({ domain: DOMAIN, users: Object.fromEntries(passwords) });
-  const proxy = await LossyProxy.to(prosody.port);
+  const tap = await Tap.before(prosody);
+  const proxy = await LossyProxy.to(tap.port);
   return {
-    environment: { XMPP_UPSTREAM: `xmpp://127.0.0.1:${proxy.port}?starttls=required`, NODE_EXTRA_CA_CERTS: prosody.caFile },
+    environment: { XMPP_UPSTREAM: `xmpps://127.0.0.1:${proxy.port}`, NODE_EXTRA_CA_CERTS: prosody.caFile },
     proxy,
+    tap,
     stop: async () => {
       await proxy.close();
+      await tap.close();
       await prosody.stop();
     },
   };

@@ -5,8 +5,8 @@ const NOISE_BYTES = 3 * 1024 * 1024;
 const NOISE_SHARE = 0.1;
 
 /** What is wrong with it, a sentence each. */
-export function verdict({ account, before, after, output, exit }: SoakResult): string[] {
-  const faults = [...account.faults];
+export function verdict({ account, comparison, before, after, output, exit }: SoakResult): string[] {
+  const faults = [...account.faults, ...(comparison?.faults ?? [])];
   if (after.heapUsed - before.heapUsed > Math.max(NOISE_BYTES, before.heapUsed * NOISE_SHARE)) {
     faults.push(`the heap grew from ${before.heapUsed} to ${after.heapUsed} bytes`);
   }
