@@ -49,15 +49,32 @@ describe('the ledger of the soak', () => {
     const [kept, first, second, lost, stuck, never] = [send(), send(), send(), send(), send(), send()];
     get(first, kept, second, second);
     alice.confirm(6);
-    const witness = { reached: (id: string) => id !== never, delivered: (id: string) => id !== lost && id !== never, kept: (id: string) => id === kept };
+    const now = Date.now();
+    const witness = {
+      reachedAt: (id: string) => (id === never ? undefined : now),
+      deliveredAt: (id: string) => (id === lost || id === never ? undefined : now),
+      kept: (id: string) => id === kept,
+    };
     const { server, faults: left } = ledger.account(witness);
     expect(server).toMatchObject({ lost: 1, doubled: 1, reordered: 1, stored: 1 });
     expect(server!.notes).toHaveLength(3);
     expect(left).toEqual([
-      expect.stringMatching(`${stuck} for bob, .* is lost; the server got it and sent it$`),
+      expect.stringMatching(`${stuck} for bob, .* is lost; the server got it at .* s, and sent it at .* s$`),
       expect.stringMatching(`${never} for bob, .* is lost; the server never got it$`),
     ]);
     expect(faults()).toHaveLength(5);
+  });
+
+  it('excuses what a busy server sent late to somebody who was cut off by then', () => {
+    send();
+    alice.confirm(1);
+    const later = Date.now() + 60_000;
+    bob.leavingAt = bob.goneAt = later - 40_000;
+    const again = ledger.begin('bob');
+    Object.assign(again, { aliveAt: later, diedAt: later, goneAt: later + 1000 });
+    const witness = (at: number) => ({ reachedAt: () => at, deliveredAt: () => at, kept: () => false });
+    expect(ledger.account(witness(later))).toMatchObject({ lostWithReceiver: 1, faults: [] });
+    expect(ledger.account(witness(later - 18_000)).faults).toHaveLength(1);
   });
 
   it('excuses what was on its way to somebody who was cut off, and what he had already', () => {

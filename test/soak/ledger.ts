@@ -48,8 +48,10 @@ const UNDER_WAY = 15_000;
 
 /** Saw what the server got and what it sent. */
 export interface Witness {
-  reached(id: string): boolean;
-  delivered(id: string): boolean;
+  /** When the server got a message; undefined: never. */
+  reachedAt(id: string): number | undefined;
+  /** When it sent it to somebody, for the last time. */
+  deliveredAt(id: string): number | undefined;
   /** It was in the server's offline store. */
   kept(id: string): boolean;
 }
@@ -201,14 +203,18 @@ export class Ledger {
       if (entry.readers.length > 0) received++;
       if (entry.bounced > 0) bounced++;
       if (!this.isMissing(entry)) continue;
-      if (this.excuse(entry)) lostWithReceiver++;
-      else if (this.crossed(entry)) crossed++;
+      const reachedAt = witness?.reachedAt(id);
+      const deliveredAt = witness?.deliveredAt(id);
+      // A busy server may have taken its time.
+      if (this.excuse(entry) || (deliveredAt !== undefined && this.excuse(entry, deliveredAt))) lostWithReceiver++;
+      else if (this.crossed(entry) || (deliveredAt !== undefined && this.crossed(entry, deliveredAt))) crossed++;
       else if (!entry.confirmed && entry.life.diedAt !== undefined) unconfirmed++;
       else {
         const text = `${entry.life.user}'s ${id} for ${entry.to}, sent at ${this.time(entry.sentAt)}, is lost${entry.confirmed ? '' : ', and its sender lived'}`;
-        const byServer = witness?.reached(id) === true && !witness.delivered(id);
+        const byServer = reachedAt !== undefined && deliveredAt === undefined;
         if (byServer) lost++;
-        (byServer ? notes : faults).push(witness ? `${text}; the server ${witness.reached(id) ? '' : 'never '}got it${witness.delivered(id) ? ' and sent it' : ''}` : text);
+        const [got, sent] = [reachedAt === undefined ? 'never got it' : `got it at ${this.time(reachedAt)}`, deliveredAt === undefined ? '' : `, and sent it at ${this.time(deliveredAt)}`];
+        (byServer ? notes : faults).push(witness ? `${text}; the server ${got}${sent}` : text);
       }
     }
     const account = { sent: this.entries.size, received, bounced, unconfirmed, crossed, lostWithReceiver, faults };
@@ -229,14 +235,14 @@ export class Ledger {
   }
 
   /** Whether its receiver was leaving about then. */
-  private crossed({ to, sentAt }: Entry): boolean {
-    return (this.lives.get(to) ?? []).some(({ leavingAt, goneAt }) => sentAt >= leavingAt - UNDER_WAY && sentAt <= goneAt);
+  private crossed({ to, sentAt }: Entry, at = sentAt): boolean {
+    return (this.lives.get(to) ?? []).some(({ leavingAt, goneAt }) => at >= leavingAt - UNDER_WAY && at <= goneAt);
   }
 
   /** Whether its receiver was cut off about then, and could not go on. */
-  private excuse({ to, sentAt }: Entry): boolean {
+  private excuse({ to, sentAt }: Entry, at = sentAt): boolean {
     for (const { diedAt, aliveAt, goneAt } of this.lives.get(to) ?? []) {
-      if (diedAt !== undefined && sentAt >= aliveAt - UNDER_WAY && sentAt <= goneAt) return true;
+      if (diedAt !== undefined && at >= aliveAt - UNDER_WAY && at <= goneAt) return true;
     }
     return false;
   }

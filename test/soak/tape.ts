@@ -22,6 +22,7 @@ export interface StreamRecord {
 
 export interface Comparison {
   readonly streams: number;
+  /** That came to clients. */
   readonly elements: number;
   /** What did not go through the gateway as it came, a sentence each. */
   readonly faults: readonly string[];
@@ -59,12 +60,17 @@ export class Track {
   }
 }
 
+interface Stream {
+  readonly up: readonly string[];
+  readonly down: readonly string[];
+}
+
 /** What went between a gateway and a server, as the server saw it. */
 export class Tape implements Witness {
   /** By each of the ids that the server gave to the streams of a connection. */
-  private readonly streams = new Map<string, { readonly up: readonly string[]; readonly down: readonly string[] }>();
-  private readonly arrived = new Set<string>();
-  private readonly sent = new Set<string>();
+  private readonly streams = new Map<string, Stream>();
+  private readonly arrived = new Map<string, number>();
+  private readonly sent = new Map<string, number>();
   private readonly stored = new Set<string>();
 
   constructor(private readonly domain: string) {}
@@ -72,23 +78,24 @@ export class Tape implements Witness {
   /** Another connection. */
   record(): { readonly up: Track; readonly down: Track } {
     const up = new Track((name, attribute) => {
-      if (name === 'message' && attribute('type') !== 'error') this.arrived.add(attribute('id') ?? '');
+      if (name === 'message' && attribute('type') !== 'error') this.arrived.set(attribute('id') ?? '', Date.now());
     });
     const down = new Track((name, attribute, before) => {
-      if (name === 'stream:stream') this.streams.set(attribute('id') ?? '', { up: up.marks, down: down.marks });
-      else if (name === 'message' && attribute('type') !== 'error') this.sent.add(attribute('id') ?? '');
+      if (name === 'stream:stream') this.streams.set(attribute('id') ?? '', stream);
+      else if (name === 'message' && attribute('type') !== 'error') this.sent.set(attribute('id') ?? '', Date.now());
       // Prosody's offline store signs with the domain; what it sends again at a resumption has the user's address.
       else if (name === 'delay' && attribute('from') === this.domain && before && isMessage(before)) this.stored.add(before.slice('message '.length));
     });
+    const stream = { up: up.marks, down: down.marks };
     return { up, down };
   }
 
-  reached(id: string): boolean {
-    return this.arrived.has(id);
+  reachedAt(id: string): number | undefined {
+    return this.arrived.get(id);
   }
 
-  delivered(id: string): boolean {
-    return this.sent.has(id);
+  deliveredAt(id: string): number | undefined {
+    return this.sent.get(id);
   }
 
   kept(id: string): boolean {
@@ -101,29 +108,42 @@ export class Tape implements Witness {
    */
   compare(records: readonly StreamRecord[]): Comparison {
     const faults: string[] = [];
+    const known = new Map(this.streams);
+    const claimed = new Set(records.map(({ id }) => known.get(id ?? '')));
+    const others = new Set([...known.values()].filter((stream) => !claimed.has(stream)));
     let streams = 0;
     let elements = 0;
-    for (const { user, life, id, shared, attached, ...record } of records) {
-      if (record.came.length === 0) continue;
-      const stream = id === undefined ? undefined : this.streams.get(id);
+    for (const record of records) {
+      const { user, life, id, came } = record;
+      if (came.length === 0) continue;
+      // To a WebSocket client that would wait too long the gateway gives an id of its own.
+      const stream = (id === undefined ? undefined : known.get(id)) ?? [...others].find((other) => compareOne(record, other).length === 0);
       if (!stream) {
-        faults.push(`${user}: the server knows nothing of the stream of life ${life}`);
+        faults.push(`${user}: no stream of the server's is like that of life ${life}`);
         continue;
       }
-      const own = new RegExp(`^(?:message|iq) [mp]${life}-\\d+$`);
-      const numbered = (marks: readonly string[]): readonly string[] => marks.filter((marked) => (shared ? own.test(marked) : !isError(marked)));
-      const [down, came] = shared ? [stream.down.filter(isMessage), record.came.filter(isMessage)] : [stream.down, record.came];
-      const [up, sent] = [numbered(stream.up), numbered(record.sent)];
-      const starts = attached ? [...down.keys()].filter((at) => down[at] === came[0]) : [0];
-      if (came.length > 0 && !starts.some((start) => differs(came, down, start) < 0)) {
-        faults.push(`${user} in life ${life} did not get what the server sent: ${show(came, down, starts[0] ?? 0)}`);
-      }
-      if (differs(up, sent, 0) >= 0) faults.push(`the server did not get what ${user} sent in life ${life}: ${show(up, sent, 0)}`);
+      if (id !== undefined) known.set(id, stream);
+      others.delete(stream);
+      faults.push(...compareOne(record, stream));
       streams++;
-      elements += came.length + up.length;
+      elements += came.length;
     }
     return { streams, elements, faults };
   }
+}
+
+function compareOne({ user, life, shared, attached, ...record }: StreamRecord, stream: Stream): string[] {
+  const faults: string[] = [];
+  const own = new RegExp(`^(?:message|iq) [mp]${life}-\\d+$`);
+  const numbered = (marks: readonly string[]): readonly string[] => marks.filter((marked) => (shared ? own.test(marked) : !isError(marked)));
+  const [down, came] = shared ? [stream.down.filter(isMessage), record.came.filter(isMessage)] : [stream.down, record.came];
+  const [up, sent] = [numbered(stream.up), numbered(record.sent)];
+  const starts = attached ? [...down.keys()].filter((at) => down[at] === came[0]) : [0];
+  if (came.length > 0 && !starts.some((start) => differs(came, down, start) < 0)) {
+    faults.push(`${user} in life ${life} did not get what the server sent: ${show(came, down, starts[0] ?? 0)}`);
+  }
+  if (differs(up, sent, 0) >= 0) faults.push(`the server did not get what ${user} sent in life ${life}: ${show(up, sent, 0)}`);
+  return faults;
 }
 
 /** @returns where `part` differs from what stands in `whole` from `start` on; -1 where it does not */
