@@ -94,20 +94,21 @@ export interface SessionContext {
  */
 export class Session implements XmppSession, ClientSession, UpstreamHandler {
   readonly id: string;
-  readonly openedAt = new Date();
+  private readonly openedTime = Date.now();
   readonly traffic: Traffic = { stanzasIn: 0, bytesIn: 0, stanzasOut: 0, bytesOut: 0 };
   /** There while somebody traces the session. */
   tap: SessionTap | undefined = undefined;
 
   private readonly negotiation: Negotiation;
-  private readonly authTimeout: Timeout;
+  /** Until the client's user is known. */
+  private authTimeout: Timeout | undefined;
   private stream!: UpstreamStream;
   private upstream!: XmppUpstream;
   /** Set when the session is over for its client; the upstream stream may still be closing. */
   private over: SessionEnd | undefined;
   private streams = 0;
-  /** Of the client, as it opened the stream last. */
-  private header: StreamHeader = {};
+  /** Of the client, as it opened the stream last; for {@link login}. */
+  private header: StreamHeader | undefined;
   /** The client's user is logged in here. */
   private login: SessionLogin | undefined;
   private readonly pace: Pace | undefined;
@@ -136,6 +137,9 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
     this.pace = Pace.of(context.pace, context.clock, () => this.release());
   }
 
+  get openedAt(): Date {
+    return new Date(this.openedTime);
+  }
   get jid(): string | undefined {
     return this.negotiation.jid;
   }
@@ -173,13 +177,15 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
 
   /** Opens the stream. */
   start(upstream: XmppUpstream, header: StreamHeader, startLogin?: StartLogin): void {
-    this.header = header;
-    this.login = startLogin?.(this.loginStream());
+    if (startLogin) {
+      this.header = header;
+      this.login = startLogin(this.loginStream());
+    }
     this.upstream = upstream;
     const { address, port, secure } = this.client;
     const client: UpstreamClient = { address, port, secure };
-    this.stream = upstream.open({ domain: this.domain, header: { ...header, to: this.domain }, client }, this);
-    this.authTimeout.start(this.context.authTimeout);
+    this.stream = upstream.open({ domain: this.domain, header: this.addressed(header), client }, this);
+    this.authTimeout!.start(this.context.authTimeout);
   }
 
   /** What comes is for another client from now on: the one that {@link start} was called for has logged in for it. */
@@ -252,8 +258,8 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
     if (this.over) return;
     if (this.tap) this.tap('in', header);
     if (this.login && !this.login.accepts(header)) return this.terminate({ reason: 'error', condition: 'invalid-from' });
-    this.header = header;
-    this.stream.restart({ ...header, to: this.domain });
+    if (this.login) this.header = header;
+    this.stream.restart(this.addressed(header));
   }
 
   /** The client takes stanzas again. */
@@ -379,10 +385,15 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
     return stanza.namespace === NS.sasl || stanza.namespace === NS.sasl2 ? login.fromServer(stanza) : stanza;
   }
 
+  /** Written out: what is made by spreading has a shape of its own, which is larger than it. */
+  private addressed({ from, lang, version }: StreamHeader): StreamHeader {
+    return { from, to: this.domain, lang, version };
+  }
+
   private loginStream(): LoginStream {
     return {
       domain: this.domain,
-      header: () => this.header,
+      header: () => this.header!,
       secure: () => this.stream.secure,
       toServer: (stanza) => {
         if (!this.over) this.stream.send(stanza);
@@ -431,7 +442,8 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
     const before = this.negotiation.authenticated;
     const progress = this.negotiation.incoming(stanza);
     if (!progress) return;
-    this.authTimeout.stop();
+    this.authTimeout?.stop();
+    this.authTimeout = undefined;
     if (!before) this.context.events.emit('session.authenticated', { session: this });
     if (progress === 'authenticated') return;
     this.openLanes();
@@ -466,7 +478,7 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
   /** @returns what interceptors had yet to see on its way to the client */
   private finish(end: SessionEnd): Stanza[] {
     this.over = end;
-    this.authTimeout.stop();
+    this.authTimeout?.stop();
     this.pace?.stop();
     this.context.events.emit('session.closed', { session: this, end });
     return this.outbound?.abandon() ?? [];

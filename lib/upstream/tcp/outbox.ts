@@ -15,8 +15,8 @@ export class Outbox implements Deferred {
   private scheduled = false;
   private socket: Writable | undefined;
 
-  /** @param taken called when a batch was taken at once, so that no `drain` of the socket will follow it */
-  constructor(private readonly taken: () => void) {}
+  /** @param owner told when a batch was taken at once, so that no `drain` of the socket will follow it */
+  constructor(private readonly owner: { drained(): void }) {}
 
   /** Bytes that were not handed to the operating system yet. */
   get bytes(): number {
@@ -66,7 +66,7 @@ export class Outbox implements Deferred {
   endOfTurn(): void {
     this.scheduled = false;
     this.flush();
-    if (this.socket?.writableNeedDrain === false) this.taken();
+    if (this.socket?.writableNeedDrain === false) this.owner.drained();
   }
 
   private flush(): void {

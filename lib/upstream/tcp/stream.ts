@@ -6,7 +6,7 @@ import { CLOSE_TIMEOUT, MAX_EARLY_BYTES, MAX_WAITING_BYTES } from '../connection
 import { describeFailure } from '../failure.js';
 import { seeOtherHost, streamError, streamErrorCondition } from '../stream-error.js';
 import { hasFeatures, readStreamHeader } from '../stream-header.js';
-import type { StreamHeader, UpstreamEnd, UpstreamHandler, UpstreamRequest, UpstreamStream } from '../upstream.js';
+import type { StreamHeader, UpstreamClient, UpstreamEnd, UpstreamHandler, UpstreamRequest, UpstreamStream } from '../upstream.js';
 import type { TcpSettings } from './options.js';
 import { cautiousLookup, mayDial } from './addresses.js';
 import { Outbox } from './outbox.js';
@@ -35,58 +35,99 @@ const FOOTER = '</stream:stream>';
 /** What a socket has read, until it is handled: for all of them, since one is handled after the other. */
 const READ_BUFFER = Buffer.allocUnsafeSlow(65_536);
 
+/** What is of use until the stream is open, and forgotten then. */
+interface Dialing {
+  readonly client: UpstreamClient;
+  targets: Target[];
+  /** At hand; none while they are looked up. */
+  target: Target | undefined;
+  starttls: StartTls | undefined;
+  /** Nothing of the stream may be done without TLS. */
+  mustSecure: boolean;
+  hops: number;
+  readonly failures: string[];
+  /** The client's. */
+  header: StreamHeader;
+  /** The server's, until its first element shows that the stream is of use. */
+  answer: StreamHeader;
+}
+
+const STREAM = Symbol('stream');
+/** The listeners are the same for all sockets: closures of its own would cost each stream half a kilobyte. */
+type StreamSocket = Socket & {
+  /** Whose connection it is; of one that was given up nothing is heard. */
+  [STREAM]?: TcpStream | undefined;
+};
+
+/** Node calls it as a method of the socket. */
+function onRead(this: StreamSocket, length: number): boolean {
+  this[STREAM]?.received(copyOf(length));
+  return true;
+}
+
+function onData(this: StreamSocket, chunk: Buffer): void {
+  this[STREAM]?.received(chunk);
+}
+
+function onDrain(this: StreamSocket): void {
+  this[STREAM]?.drained();
+}
+
+function onError(this: StreamSocket, error: unknown): void {
+  this[STREAM]?.lost(describeFailure(error));
+}
+
+function onEnd(this: StreamSocket): void {
+  this[STREAM]?.closedByServer();
+}
+
+function onClose(this: StreamSocket): void {
+  this[STREAM]?.lost('the connection is closed');
+}
+
 /** One stream to an XMPP server over TCP, from the first look for the server on. */
 export class TcpStream implements UpstreamStream, SplitterHandler {
   secure = false;
 
   private phase = Phase.Dialing;
-  private socket: Socket | undefined;
+  private socket: StreamSocket | undefined;
   /** The connection, with TLS where it is due, stands: XML was sent on it. */
   private established = false;
-  /** At hand; none while they are looked up. */
-  private target: Target | undefined;
-  private starttls!: StartTls;
-  /** Nothing of the stream may be done without TLS. */
-  private mustSecure = false;
-  private header: StreamHeader;
-  /** The server's, until its first element shows that the stream is of use. */
-  private answer: StreamHeader = {};
+  private dialing: Dialing | undefined;
   private paused = false;
   /** `send()` returned false. */
   private blocked = false;
   private closeWhenOpen = false;
-  private hops = 0;
   /** What the server did wrong, for which the stream was ended. */
   private violation: Pick<UpstreamEnd, 'violation' | 'tooLarge'> | undefined;
   private waitingFor = '';
-  private readonly failures: string[] = [];
-  private targets: Target[] = [];
-  private readonly patience: Timeout;
+  private patience: Timeout | undefined;
+  private readonly domain: string;
   private readonly splitter: StreamSplitter;
-  private readonly outbox = new Outbox(() => this.drained());
+  private readonly outbox = new Outbox(this);
 
   constructor(
-    private readonly request: UpstreamRequest,
+    { domain, header, client }: UpstreamRequest,
     private readonly handler: UpstreamHandler,
     private readonly settings: TcpSettings,
     private readonly tls: TlsClient,
   ) {
-    this.header = request.header;
-    this.patience = new Timeout(settings.clock, () => this.timedOut());
+    this.domain = domain;
+    this.dialing = { client, targets: [], target: undefined, starttls: undefined, mustSecure: false, hops: 0, failures: [], header, answer: {} };
     this.splitter = new StreamSplitter(this, settings.maxStanzaBytes, settings.scanner);
   }
 
   /** Tries the targets one after the other until the stream is open. */
   start(targets: Target[] | Promise<Target[]>): void {
     if (Array.isArray(targets)) {
-      this.targets = targets;
+      this.dialing!.targets = targets;
       return this.dialNext();
     }
     this.wait('the SRV records', this.settings.connectTimeout);
     targets.then(
       (found) => {
         if (this.phase !== Phase.Dialing) return;
-        this.targets = found;
+        this.dialing!.targets = found;
         this.dialNext();
       },
       (error: unknown) => {
@@ -112,11 +153,11 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
 
   /** Before the stream is open, this only replaces the header that it will be opened with. */
   restart(header: StreamHeader): void {
-    this.header = header;
+    if (this.dialing) this.dialing.header = header;
     if (this.phase !== Phase.Open) return;
     this.splitter.reset();
     this.wait('the new stream header', this.settings.openTimeout);
-    this.outbox.finish(this.openingTag(header.from));
+    this.outbox.finish(this.openingTag(header));
   }
 
   pause(): void {
@@ -160,24 +201,26 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
   // From the connection.
 
   private dialNext(): void {
-    const target = this.targets.shift();
+    const { targets, failures } = this.dialing!;
+    const target = targets.shift();
     if (target) return this.dial(target);
-    this.end('failed', this.failures.join('; '));
+    this.end('failed', failures.join('; '));
   }
 
   private dial(target: Target): void {
     const { host, port } = target;
-    this.target = target;
+    const dialing = this.dialing!;
+    dialing.target = target;
     this.phase = Phase.Dialing;
     this.secure = false;
     this.established = false;
     const policy: StartTlsPolicy = this.settings.starttls ?? defaultStartTls(host);
-    this.starttls = new StartTls(policy);
-    this.mustSecure = target.tls === 'direct' || policy === 'required';
+    dialing.starttls = new StartTls(policy);
+    dialing.mustSecure = target.tls === 'direct' || policy === 'required';
     this.wait('a connection', this.settings.connectTimeout);
     const { privateTargets } = this.settings;
     if (privateTargets && isIP(host) > 0 && !mayDial(host, privateTargets)) return this.giveUp('an address that must not be dialled');
-    const socket = connect({
+    const socket: StreamSocket = connect({
       ...(privateTargets && { lookup: cautiousLookup(privateTargets) }),
       host,
       port,
@@ -185,20 +228,14 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_DELAY,
       // Otherwise each read gets 64 KiB of its own, of which it mostly needs some hundred bytes, and goes through a stream.
-      onread: {
-        buffer: READ_BUFFER,
-        callback: (length) => {
-          if (this.socket === socket) this.received(copyOf(length));
-          return true;
-        },
-      },
+      onread: { buffer: READ_BUFFER, callback: onRead },
     });
     socket.once('connect', () => {
       if (this.socket !== socket) return;
       const { proxyProtocol } = this.settings;
       if (proxyProtocol) {
         const server = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? port };
-        socket.write(proxyHeader(proxyProtocol, this.request.client, server));
+        socket.write(proxyHeader(proxyProtocol, dialing.client, server));
       }
       if (target.tls === 'direct') this.beginTls(socket);
       else this.openStream();
@@ -206,15 +243,14 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
     this.attach(socket);
   }
 
-  private beginTls(clear: Socket): void {
+  private beginTls(clear: StreamSocket): void {
+    clear[STREAM] = undefined;
     this.phase = Phase.Dialing;
     this.established = false;
     this.splitter.stop();
     this.wait('the TLS handshake', this.settings.handshakeTimeout);
-    const socket = this.tls.start(clear, this.request.domain, this.target!.tls === 'direct');
-    socket.on('data', (chunk: Buffer) => {
-      if (this.socket === socket) this.received(chunk);
-    });
+    const socket = this.tls.start(clear, this.domain, this.dialing!.target!.tls === 'direct');
+    socket.on('data', onData);
     socket.once('secureConnect', () => {
       if (this.socket !== socket) return;
       this.secure = true;
@@ -229,13 +265,13 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
     this.splitter.reset();
     this.wait('the stream to open', this.settings.openTimeout);
     // Who the client is, is nobody's business before TLS (RFC 6120, section 4.7.1).
-    this.socket!.write(this.openingTag(this.mustSecure && !this.secure ? undefined : this.header.from));
+    const { header, mustSecure } = this.dialing!;
+    this.socket!.write(this.openingTag(mustSecure && !this.secure ? { lang: header.lang } : header));
   }
 
-  private openingTag(from: string | undefined): string {
-    const { lang } = this.header;
+  private openingTag({ from, lang }: StreamHeader): string {
     let tag = `<?xml version='1.0'?><stream:stream xmlns='${NS.client}' xmlns:stream='${NS.streams}'`;
-    tag += ` to='${escapeAttribute(this.request.domain)}'`;
+    tag += ` to='${escapeAttribute(this.domain)}'`;
     if (from) tag += ` from='${escapeAttribute(from)}'`;
     tag += ` version='1.0'`;
     if (lang) tag += ` xml:lang='${escapeAttribute(lang)}'`;
@@ -243,20 +279,14 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
   }
 
   /** From now on this is the connection; what the one before still says goes unheard. */
-  private attach(socket: Socket): void {
+  private attach(socket: StreamSocket): void {
     this.socket = socket;
-    socket.on('drain', () => {
-      if (this.socket === socket) this.drained();
-    });
-    const lost = (message: string): void => {
-      if (this.socket === socket) this.lost(message);
-    };
-    socket.on('error', (error) => lost(describeFailure(error)));
-    socket.on('end', () => lost(`the server closed the connection${this.splitter.incomplete ? ' in the middle of an element' : ''}`));
-    socket.on('close', () => lost('the connection is closed'));
+    socket[STREAM] = this;
+    socket.on('drain', onDrain).on('error', onError).on('end', onEnd).on('close', onClose);
   }
 
-  private received(chunk: Buffer): void {
+  /** @internal */
+  received(chunk: Buffer): void {
     try {
       this.splitter.push(chunk);
     } catch (error) {
@@ -267,13 +297,20 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
     }
   }
 
-  private drained(): void {
+  /** @internal Of the socket, or of what waits for it. */
+  drained(): void {
     if (!this.blocked || this.phase !== Phase.Open || this.outbox.bytes > this.settings.highWaterMark) return;
     this.blocked = false;
     this.handler.onDrain();
   }
 
-  private lost(message: string): void {
+  /** @internal */
+  closedByServer(): void {
+    this.lost(`the server closed the connection${this.splitter.incomplete ? ' in the middle of an element' : ''}`);
+  }
+
+  /** @internal */
+  lost(message: string): void {
     switch (this.phase) {
       case Phase.Dialing:
       case Phase.Opening:
@@ -297,7 +334,14 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
 
   private wait(what: string, ms: number): void {
     this.waitingFor = what;
+    this.patience ??= new Timeout(this.settings.clock, () => this.timedOut());
     this.patience.start(ms);
+  }
+
+  /** Nothing is waited for, mostly for long. */
+  private rest(): void {
+    this.patience?.stop();
+    this.patience = undefined;
   }
 
   // From the splitter.
@@ -306,12 +350,13 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
     if (name !== 'stream' || namespace !== NS.streams) return this.violated('invalid-namespace', 'no stream header');
     const header = readStreamHeader(attributes);
     if (this.phase === Phase.Open) {
-      this.patience.stop();
+      this.rest();
       this.handler.onOpen(header);
     } else if (this.phase === Phase.Opening) {
-      this.answer = header;
+      const dialing = this.dialing!;
+      dialing.answer = header;
       if (hasFeatures(header)) return;
-      if (this.mustSecure && !this.secure) return this.giveUp('the server does not know STARTTLS, which is required');
+      if (dialing.mustSecure && !this.secure) return this.giveUp('the server does not know STARTTLS, which is required');
       this.opened();
     }
   }
@@ -333,13 +378,14 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
 
   /** The first elements of a connection, up to the stream that the session gets to see. */
   private negotiate(element: Stanza): void {
+    const { starttls, mustSecure } = this.dialing!;
     if (element.is('error', NS.streams)) {
       const other = seeOtherHost(element);
       if (other !== undefined) return this.redirect(other);
-      if (this.mustSecure && !this.secure) return this.giveUp(`stream error ${streamErrorCondition(element)} before TLS`);
+      if (mustSecure && !this.secure) return this.giveUp(`stream error ${streamErrorCondition(element)} before TLS`);
       return this.opened(element);
     }
-    const step = this.secure ? 'clear' : this.starttls.next(element);
+    const step = this.secure ? 'clear' : starttls!.next(element);
     if (step === 'clear') return this.opened(element);
     if (step === 'begin') return this.beginTls(this.socket!);
     if (step !== 'request') return this.giveUp(step.failure);
@@ -349,11 +395,13 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
 
   private opened(first?: Stanza): void {
     const socket = this.socket!;
+    const { answer } = this.dialing!;
+    this.dialing = undefined;
     this.phase = Phase.Open;
-    this.patience.stop();
+    this.rest();
     this.outbox.attach(socket);
     if (this.paused) socket.pause();
-    this.handler.onOpen(this.answer);
+    this.handler.onOpen(answer);
     if (first && this.phase < Phase.Cutting) this.handler.onStanza(first);
     if (this.closeWhenOpen) this.close();
   }
@@ -361,11 +409,12 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
   /** `see-other-host` (RFC 6120, section 4.9.3.19): nothing of the session was sent yet, so we follow, if we may. */
   private redirect(where: string): void {
     const other = parseHost(where);
-    const { tls } = this.target!;
+    const dialing = this.dialing!;
+    const { tls } = dialing.target!;
     const port = other?.port ?? DEFAULT_PORT[tls];
     const allowed = this.settings.redirects.some((may) => may.host === other?.host && (may.port ?? port) === port);
     if (!other || !allowed) return this.giveUp('the server redirects to a host that is not allowed');
-    if (++this.hops > MAX_HOPS) return this.giveUp(`the server redirects more than ${MAX_HOPS} times`);
+    if (++dialing.hops > MAX_HOPS) return this.giveUp(`the server redirects more than ${MAX_HOPS} times`);
     this.drop();
     this.dial({ host: other.host, port, tls });
   }
@@ -374,7 +423,8 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
 
   /** This target is of no use: the next one. */
   private giveUp(message: string): void {
-    this.failures.push(this.target ? `${showTarget(this.target)}: ${message}` : message);
+    const { failures, target } = this.dialing!;
+    failures.push(target ? `${showTarget(target)}: ${message}` : message);
     this.drop();
     this.dialNext();
   }
@@ -398,9 +448,10 @@ export class TcpStream implements UpstreamStream, SplitterHandler {
 
   private drop(): void {
     const { socket } = this;
-    this.patience.stop();
+    this.rest();
     this.splitter.stop();
     this.socket = undefined;
+    if (socket) socket[STREAM] = undefined;
     if (!this.established) socket?.destroy();
     else if (socket) hangUp(socket, this.settings.clock);
   }

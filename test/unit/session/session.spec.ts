@@ -33,7 +33,7 @@ describe('Session', () => {
     stream.handler.onOpen({ id: '1' });
     stream.says(SUCCESS);
     session.restart({ to: 'example.net', from: 'romeo@example.org' });
-    expect(stream.take()).toEqual(['restart {"to":"example.org","from":"romeo@example.org"}']);
+    expect(stream.take()).toEqual(['restart {"from":"romeo@example.org","to":"example.org"}']);
     stream.handler.onOpen({ id: '2' });
     expect(client.take()).toEqual(['open {"id":"1"}', SUCCESS, 'open {"id":"2"}']);
     expect(stage.names()).toEqual(['session.opened', 'session.authenticated']);

@@ -21,8 +21,8 @@ class Wire extends Writable {
   }
 }
 
-function open(wire: Wire, taken = () => {}): Outbox {
-  const outbox = new Outbox(taken);
+function open(wire: Wire, drained = () => {}): Outbox {
+  const outbox = new Outbox({ drained });
   outbox.attach(wire);
   return outbox;
 }
@@ -102,7 +102,7 @@ describe('outbox', () => {
 
   it('keeps what comes before there is a connection, and its order', async () => {
     const wire = new Wire();
-    const outbox = new Outbox(() => {});
+    const outbox = new Outbox({ drained() {} });
     outbox.push(message('early'));
     expect(outbox.bytes).toBe(message('early').byteLength);
     await tick();
