@@ -5,6 +5,9 @@ import { Timeout, type Clock } from '../clock.js';
 /** Marks a listener of upgrades that only looks on: it takes none. */
 export const LOOKS_ON = Symbol.for('nestjs-xmpp:looks-on');
 
+/** As many are waited for before those are looked for that are closed. */
+const SWEEP_FROM = 1024;
+
 interface Handshake {
   readonly socket: Socket;
   readonly until: number;
@@ -18,6 +21,7 @@ export class Handshakes {
   /** In the order in which they began, which is that of their ends. */
   private readonly waiting = new Map<unknown, Handshake>();
   private readonly timeout: Timeout;
+  private sweepAt = SWEEP_FROM;
 
   /**
    * @param patience milliseconds
@@ -39,12 +43,16 @@ export class Handshakes {
 
   private begin(socket: Socket): void {
     const key = this.keyOf(socket);
-    const handshake: Handshake = { socket, until: this.clock.now() + this.patience };
-    this.waiting.set(key, handshake);
+    if (this.waiting.size >= this.sweepAt) this.sweep();
+    this.waiting.delete(key); // of a connection that was closed
+    this.waiting.set(key, { socket, until: this.clock.now() + this.patience });
     if (!this.timeout.running) this.timeout.start(this.patience);
-    socket.once('close', () => {
-      if (this.waiting.get(key) === handshake) this.waiting.delete(key);
-    });
+  }
+
+  /** Nobody listens for the end of each: that would cost a connection memory for as long as it lives. */
+  private sweep(): void {
+    for (const [key, { socket }] of this.waiting) if (socket.destroyed) this.waiting.delete(key);
+    this.sweepAt = Math.max(SWEEP_FROM, 2 * this.waiting.size);
   }
 
   private end(socket: Socket): void {
@@ -56,6 +64,7 @@ export class Handshakes {
     for (const [key, { socket, until }] of this.waiting) {
       if (until > now) return this.timeout.start(until - now);
       this.waiting.delete(key);
+      if (socket.destroyed) continue;
       this.onLate(socket.remoteAddress ?? '');
       socket.destroy();
     }
