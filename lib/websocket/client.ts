@@ -79,6 +79,26 @@ const STREAM_GOES: ReadonlySet<EndReason> = new Set(['shutdown', 'terminated', '
 /** `1012` Service Restart. */
 const SERVICE_RESTART = 1012;
 
+/** Knows its client, so that the listeners can be the same for all. */
+export type ClientSocket = WebSocket & { client?: WebSocketClient | undefined };
+
+function onMessage(this: ClientSocket, data: Buffer, isBinary: boolean): void {
+  if (isBinary) this.client!.onBinary();
+  else this.client!.onText(data, 0, data.length);
+}
+
+function onPing(this: ClientSocket, data: Buffer): void {
+  this.client!.onPing(data);
+}
+
+function onPong(this: ClientSocket): void {
+  this.client!.onPong();
+}
+
+function onClose(this: ClientSocket): void {
+  this.client!.onSocketClose();
+}
+
 /** One WebSocket that speaks the `xmpp` subprotocol (RFC 7395). */
 export class WebSocketClient implements Client, TextReceiver {
   readonly transport = 'websocket';
@@ -98,7 +118,8 @@ export class WebSocketClient implements Client, TextReceiver {
   private stopCounting: (() => void) | undefined;
   /** Open timeout, then pings, then the patience for the client's `<close/>`. */
   private readonly timer: Timeout;
-  private readonly openTimer: Timeout;
+  /** While a stream is being opened. */
+  private openTimer: Timeout | undefined;
   /** The client's `<open/>` has no answer yet. */
   private awaitsOpen = false;
   /** An `<open/>` was sent, so that an error can follow. */
@@ -115,7 +136,7 @@ export class WebSocketClient implements Client, TextReceiver {
   private rekeyed = false;
 
   constructor(
-    private readonly socket: WebSocket,
+    private readonly socket: ClientSocket,
     /** The handshake; not kept longer than until the stream is open. */
     private request: IncomingMessage | undefined,
     peer: Peer,
@@ -127,15 +148,9 @@ export class WebSocketClient implements Client, TextReceiver {
     this.secure = peer.secure;
     this.writer = new FrameWriter(raw, context.options.limits.maxBufferedBytes, () => this.session?.drained());
     this.timer = new Timeout(context.clock, () => this.onTimer());
-    this.openTimer = new Timeout(context.clock, () => this.answerOpen({}));
     this.timer.start(context.options.websocket.openTimeout * 1000);
-    socket.on('message', (data: Buffer, isBinary: boolean) => {
-      if (isBinary) this.onBinary();
-      else this.onText(data, 0, data.length);
-    });
-    socket.on('ping', (data: Buffer) => this.onPing(data));
-    socket.on('pong', () => (this.heard = true));
-    socket.on('close', () => this.onSocketClose());
+    socket.client = this;
+    socket.on('message', onMessage).on('ping', onPing).on('pong', onPong).on('close', onClose);
   }
 
   // The session's side.
@@ -198,7 +213,8 @@ export class WebSocketClient implements Client, TextReceiver {
     return this.state < State.Closed;
   }
 
-  private onBinary(): void {
+  /** @internal */
+  onBinary(): void {
     this.heard = true;
     this.unfinished?.done();
     if (!this.isReceiving) return;
@@ -267,26 +283,31 @@ export class WebSocketClient implements Client, TextReceiver {
     };
   }
 
-  /** Answered in order; of those that come while many answers wait to be read only the last (RFC 6455, section 5.5.3). */
-  private onPing(data: Buffer): void {
+  /** @internal Answered in order; of those that come while many answers wait to be read only the last (RFC 6455, section 5.5.3). */
+  onPing(data: Buffer): void {
     this.heard = true;
     if (this.ponging) this.nextPong = data;
     else this.pong(data);
+  }
+
+  /** @internal */
+  onPong(): void {
+    this.heard = true;
   }
 
   private pong(data: Buffer): void {
     if (this.state === State.Gone) return;
     this.writer.flush();
     this.ponging = this.writer.bytes > MAX_UNREAD_PONGS;
-    this.socket.pong(data, false, this.ponging ? this.onPonged : undefined);
+    this.socket.pong(data, false, this.ponging ? () => this.onPonged() : undefined);
   }
 
-  private readonly onPonged = (): void => {
+  private onPonged(): void {
     const next = this.nextPong;
     this.ponging = false;
     this.nextPong = undefined;
     if (next) this.pong(next);
-  };
+  }
 
   private onFraming(stanza: Stanza): void {
     switch (stanza.name) {
@@ -318,7 +339,7 @@ export class WebSocketClient implements Client, TextReceiver {
       this.awaitsOpen = true;
       const shared = this.sharedAttributes(stanza);
       if (this.session) {
-        this.openTimer.start(OPEN_PATIENCE);
+        this.expectOpen();
         if (shared?.newKey !== undefined && this.session.rekey) {
           this.session.rekey(shared.newKey);
           this.rekeyed = true;
@@ -352,7 +373,7 @@ export class WebSocketClient implements Client, TextReceiver {
         return sharing.attach(domain, header, this, { key, attachOnly, http, admittance });
       }
       if (shared?.attachOnly) throw new SessionRefused('item-not-found', 'no key to attach with', 400);
-      this.openTimer.start(OPEN_PATIENCE);
+      this.expectOpen();
       return sessions.open(domain, header, this, http, admittance);
     });
   }
@@ -368,21 +389,28 @@ export class WebSocketClient implements Client, TextReceiver {
     this.awaitClose(State.Closed, CLOSE_PATIENCE);
   }
 
-  private onSocketClose(): void {
+  /** @internal */
+  onSocketClose(): void {
     this.state = State.Gone;
     this.unfinished?.done();
     this.timer.stop();
-    this.openTimer.stop();
+    this.openTimer?.stop();
     this.session?.leave({ reason: 'lost' }, this.writer.unsent);
     this.context.onGone(this);
   }
 
   // Opening and ending.
 
+  private expectOpen(): void {
+    this.openTimer ??= new Timeout(this.context.clock, () => this.answerOpen({}));
+    this.openTimer.start(OPEN_PATIENCE);
+  }
+
   private answerOpen(header: StreamHeader, opening?: SharedOpening): void {
     if (!this.awaitsOpen || this.state !== State.Open) return;
     this.awaitsOpen = false;
-    this.openTimer.stop();
+    this.openTimer?.stop();
+    this.openTimer = undefined;
     const result = opening ?? (this.rekeyed ? 'rekeyed' : undefined);
     this.rekeyed = false;
     this.sayOpen(header, result && sharedResult(result));
@@ -428,7 +456,7 @@ export class WebSocketClient implements Client, TextReceiver {
   private awaitClose(state: State, patience: number): void {
     this.state = state;
     this.awaitsOpen = false;
-    this.openTimer.stop();
+    this.openTimer?.stop();
     this.timer.start(patience);
     if (this.paused) {
       this.paused = false;
@@ -443,7 +471,7 @@ export class WebSocketClient implements Client, TextReceiver {
 
   private closeSocket(code = 1000): void {
     this.state = State.Gone;
-    this.openTimer.stop();
+    this.openTimer?.stop();
     this.timer.start(CLOSE_PATIENCE_ERROR); // then the socket is destroyed
     this.socket.close(code);
   }

@@ -26,6 +26,26 @@ const LONG = 2048;
 const maskBytes = new Uint8Array(4);
 const maskWord = new Int32Array(maskBytes.buffer);
 
+const READER = Symbol('reader');
+interface Read {
+  [READER]?: FrameReader;
+}
+
+// The same for all sockets: closures of its own would cost each connection some hundred bytes.
+
+function onData(this: Socket & Read, chunk: Buffer): void {
+  this[READER]!.push(chunk);
+}
+
+/** What a paused socket still holds when it closes, ws would read past us. */
+function onClose(this: Socket & Read): void {
+  for (let rest = this.read() as Buffer | null; rest; rest = this.read() as Buffer | null) this[READER]!.push(rest);
+}
+
+function onError(this: WebSocket & Read): void {
+  this[READER]!.stop();
+}
+
 /**
  * Stands between the socket of a WebSocket and ws, and reads what nearly all messages are: one
  * whole text frame (RFC 6455, section 5.2). They are unmasked where they lie and handed on without
@@ -53,18 +73,14 @@ export class FrameReader {
    * @param socket of `ws`, whose own listener is replaced
    * @param limit bytes of a message; larger ones are refused by ws
    */
-  static install(ws: WebSocket, socket: Socket, limit: number, receiver: TextReceiver): void {
+  static install(ws: WebSocket & Read, socket: Socket & Read, limit: number, receiver: TextReceiver): void {
     const listeners = socket.listeners('data');
     const own = listeners[0] as (this: Socket, chunk: Buffer) => void;
     if (listeners.length !== 1) return; // not as we know it: ws reads everything
-    const reader = new FrameReader(receiver, limit, (bytes) => own.call(socket, bytes));
+    ws[READER] = socket[READER] = new FrameReader(receiver, limit, own.bind(socket));
     socket.removeListener('data', own);
-    socket.on('data', (chunk: Buffer) => reader.push(chunk));
-    // What a paused socket still holds when it closes, ws would read past us.
-    socket.prependListener('close', () => {
-      for (let rest = socket.read() as Buffer | null; rest; rest = socket.read() as Buffer | null) reader.push(rest);
-    });
-    ws.once('error', () => reader.stop());
+    socket.on('data', onData).prependListener('close', onClose);
+    ws.on('error', onError);
   }
 
   constructor(

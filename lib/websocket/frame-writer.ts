@@ -7,20 +7,22 @@ const COPIED_BYTES = 16_384;
 /** Bytes of such a buffer at most. */
 const BLOCK_BYTES = 65_536;
 
+type Batch = (Stanza | Buffer)[];
+
 /**
  * Writes WebSocket text messages (RFC 6455, section 5.2) straight to the socket of a connection.
  * What is written within one turn of the event loop goes out as one write: with many stanzas the
  * system calls cost most. One message is one frame; nothing is masked, compressed or fragmented.
  */
 export class FrameWriter implements Deferred {
-  private batch: (Stanza | Buffer)[] = [];
+  private batch: Batch | undefined;
   private batchBytes = 0;
   private scheduled = false;
   private ended = false;
   /** More waits than may, and whoever writes was told so. */
   private full = false;
   /** Batches that the socket has and that have not left. */
-  private readonly underWay: (Stanza | Buffer)[][] = [];
+  private underWay: Batch[] | undefined;
 
   constructor(
     private readonly socket: Duplex,
@@ -42,7 +44,7 @@ export class FrameWriter implements Deferred {
 
   /** The stanzas that are not known to have left, in order: of a batch all or none. */
   get unsent(): Stanza[] {
-    return [...this.underWay.flat(), ...this.batch].filter((message): message is Stanza => !Buffer.isBuffer(message));
+    return [...(this.underWay ?? []).flat(), ...(this.batch ?? [])].filter((message): message is Stanza => !Buffer.isBuffer(message));
   }
 
   /**
@@ -51,7 +53,8 @@ export class FrameWriter implements Deferred {
    */
   write(message: Stanza | Buffer): boolean {
     if (this.ended) return true;
-    this.batch.push(message);
+    if (this.batch) this.batch.push(message);
+    else this.batch = [message];
     this.batchBytes += headerLength(message.byteLength) + message.byteLength;
     if (!this.scheduled) {
       this.scheduled = true;
@@ -77,13 +80,14 @@ export class FrameWriter implements Deferred {
   /** Hands over what waits. To be called before anything else is written to the socket. */
   flush(): void {
     const { batch, socket } = this;
-    if (batch.length === 0) return;
-    this.batch = [];
+    if (!batch) return;
+    this.batch = undefined;
     this.batchBytes = 0;
-    this.underWay.push(batch);
+    if (this.underWay) this.underWay.push(batch);
+    else this.underWay = [batch];
     if (!socket.writable) return;
     // Not the socket's own 'drain': that one knows another limit.
-    const written = this.full ? this.drained : this.written;
+    const written = this.full ? (error?: Error | null) => this.drained(error) : this.written;
     const chunks = assemble(batch);
     const last = chunks.pop()!;
     if (chunks.length > 0) socket.cork();
@@ -93,20 +97,25 @@ export class FrameWriter implements Deferred {
   }
 
   private readonly written = (error?: Error | null): void => {
-    if (!error) this.underWay.shift();
+    if (!error) this.left();
   };
 
-  private readonly drained = (error?: Error | null): void => {
+  private drained(error?: Error | null): void {
     if (error) return; // nobody is there to go on for
-    this.underWay.shift();
+    this.left();
     if (!this.full) return;
     this.full = false;
     this.onDrained();
-  };
+  }
+
+  private left(): void {
+    if (this.underWay!.length === 1) this.underWay = undefined;
+    else this.underWay!.shift();
+  }
 }
 
 /** The frames of all messages: small ones in blocks, large ones as they lie. */
-function assemble(batch: readonly (Stanza | Buffer)[]): Buffer[] {
+function assemble(batch: Batch): Buffer[] {
   const chunks: Buffer[] = [];
   for (let from = 0; from < batch.length; ) {
     let to = from;

@@ -88,7 +88,8 @@ export class XmppWsAdapter extends WsAdapter {
     const server: WebSocketServer =
       this.fallback instanceof WsAdapter ? this.fallback.create(port, options) : super.create(port, options);
     server.removeAllListeners('connection'); // WsAdapter's error handler logs each bad frame of each client, with its stack
-    server.on('connection', (socket: WebSocket) => socket.on('error', (error) => this.log.debug(error.message)));
+    const onError = (error: Error): void => this.log.debug(error.message);
+    server.on('connection', (socket: WebSocket) => socket.on('error', onError));
     this.endpoints.add(server);
     return server;
   }
@@ -101,7 +102,8 @@ export class XmppWsAdapter extends WsAdapter {
 
   /** @internal Called by Nest. */
   override bindClientDisconnect(client: any, callback: (...args: any[]) => void): void {
-    if (client[XMPP_ENDPOINT] || !this.fallback) return super.bindClientDisconnect(client, callback);
+    if (client[XMPP_ENDPOINT]) return; // our gateway has no handleDisconnect(): its client listens itself
+    if (!this.fallback) return super.bindClientDisconnect(client, callback);
     this.fallback.bindClientDisconnect?.(client, callback);
   }
 

@@ -2,14 +2,14 @@ import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { WebSocketGateway, type OnGatewayConnection, type OnGatewayInit } from '@nestjs/websockets';
-import type { WebSocket, WebSocketServer } from 'ws';
+import type { WebSocketServer } from 'ws';
 import { Clock } from '../clock.js';
 import { Origins, peerOf, Unfinished } from '../http/index.js';
 import { SessionRefused, SessionRegistry } from '../session/index.js';
 import { Sharing } from '../shared/index.js';
 import { DEFAULT_LIMITS, Scanner } from '../xml/index.js';
 import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
-import { WebSocketClient, type WebSocketContext } from './client.js';
+import { WebSocketClient, type ClientSocket, type WebSocketContext } from './client.js';
 import { FrameReader } from './frame-reader.js';
 import { XMPP_ENDPOINT, XmppWsAdapter, type StandardAdapter } from './xmpp-ws.adapter.js';
 
@@ -18,9 +18,6 @@ export const STANDARD_ADAPTER = Symbol('STANDARD_ADAPTER');
 
 /** RFC 7395, section 3.1. */
 const SUBPROTOCOL = 'xmpp';
-
-/** Event of a socket whose close frame is about to be sent. */
-const CLOSING = 'closing' as 'close'; // ws types its own events alone
 
 interface Refusal {
   status: number;
@@ -87,13 +84,14 @@ export class XmppGateway implements OnGatewayInit, OnGatewayConnection {
     const Base = server.options.WebSocket!; // of the adapter's own copy of ws
     server.options.WebSocket = class extends Base {
       readonly [XMPP_ENDPOINT] = true;
+      client: WebSocketClient | undefined = undefined;
 
       /**
        * Also called by ws itself: to answer the peer's close frame, and after a message that is too
        * large (1009) or not UTF-8 (1007). What was said before has to leave first.
        */
       override close(code?: number, reason?: string | Buffer): void {
-        if (this.readyState === Base.OPEN) this.emit(CLOSING, code);
+        if (this.readyState === Base.OPEN) this.client?.onClosing(code);
         super.close(code, reason);
       }
     } as typeof Base;
@@ -101,14 +99,13 @@ export class XmppGateway implements OnGatewayInit, OnGatewayConnection {
 
   /** What is thrown here would end the process. */
   handleConnection(connected: object, request: IncomingMessage): void {
-    const socket = connected as WebSocket;
+    const socket = connected as ClientSocket;
     try {
       const peer = peerOf(request, this.options.trustProxy);
       const client = new WebSocketClient(socket, request, peer, this.context);
       this.clients.add(client);
       FrameReader.install(socket, request.socket, this.options.websocket.maxFrameBytes, client);
       client.countUnfinished(request.socket);
-      socket.on(CLOSING, (code?: number) => client.onClosing(code));
     } catch (error) {
       this.logger.error(error);
       socket.terminate();
@@ -165,7 +162,7 @@ export class XmppGateway implements OnGatewayInit, OnGatewayConnection {
     if (!this.origins.admits(request)) return { status: 403, message: 'Origin not allowed' };
     try {
       const place = this.sessions.enter(peerOf(request, this.options.trustProxy).address);
-      request.socket.once('close', () => place.release());
+      request.socket.on('close', () => place.release());
       return undefined;
     } catch (error) {
       if (!(error instanceof SessionRefused)) throw error;
