@@ -1,3 +1,5 @@
+import type { StreamHeader } from '../upstream/upstream.js';
+
 /** Bytes of an address: three parts of 1023 and what stands between them (RFC 7622, section 3.1). */
 const MAX_ADDRESS = 3071;
 /** RFC 5646, section 2.1, which asks nobody to take more than 35 characters. */
@@ -11,4 +13,9 @@ export function mayBeAddress(from: string | undefined): boolean {
 /** The `xml:lang` of a client's header, which goes into the header for the server; undefined for what is no language. */
 export function languageOf(lang: string | undefined): string | undefined {
   return lang !== undefined && LANGUAGE.test(lang) ? lang : undefined;
+}
+
+/** A client's header, for the server. Written out: an object that is made by spreading may have a shape of its own, larger than it. */
+export function addressed({ from, lang, version }: StreamHeader, to: string): StreamHeader {
+  return { from, to, lang, version };
 }

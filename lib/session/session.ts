@@ -1,12 +1,5 @@
 import { Timeout, type Clock } from '../clock.js';
-import type {
-  StreamHeader,
-  UpstreamClient,
-  UpstreamEnd,
-  UpstreamHandler,
-  UpstreamStream,
-  XmppUpstream,
-} from '../upstream/upstream.js';
+import type { StreamHeader, UpstreamEnd, UpstreamHandler, UpstreamStream, XmppUpstream } from '../upstream/upstream.js';
 import { NS, type Stanza } from '../xml/index.js';
 import type { LimitOptions } from '../xmpp.options.js';
 import { bounce } from './bounce.js';
@@ -15,6 +8,7 @@ import type { Client, ClientSession, Transport } from './client.js';
 import type { EndReason, SessionEnd } from './end.js';
 import type { StanzaDirection, XmppEvents } from './events.js';
 import type { FeatureFilter } from './features.js';
+import { addressed } from './header.js';
 import { randomIdentifier } from './identifiers.js';
 import type { StanzaInterceptors } from './interceptors.js';
 import { Lane, type LaneContext, type LaneEnds } from './lane.js';
@@ -177,14 +171,12 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
 
   /** Opens the stream. */
   start(upstream: XmppUpstream, header: StreamHeader, startLogin?: StartLogin): void {
-    if (startLogin) {
-      this.header = header;
-      this.login = startLogin(this.loginStream());
-    }
+    this.login = startLogin?.(this.loginStream());
+    if (this.login) this.header = header;
     this.upstream = upstream;
+    const { domain } = this;
     const { address, port, secure } = this.client;
-    const client: UpstreamClient = { address, port, secure };
-    this.stream = upstream.open({ domain: this.domain, header: this.addressed(header), client }, this);
+    this.stream = upstream.open({ domain, header: addressed(header, domain), client: { address, port, secure } }, this);
     this.authTimeout!.start(this.context.authTimeout);
   }
 
@@ -259,7 +251,7 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
     if (this.tap) this.tap('in', header);
     if (this.login && !this.login.accepts(header)) return this.terminate({ reason: 'error', condition: 'invalid-from' });
     if (this.login) this.header = header;
-    this.stream.restart(this.addressed(header));
+    this.stream.restart(addressed(header, this.domain));
   }
 
   /** The client takes stanzas again. */
@@ -383,11 +375,6 @@ export class Session implements XmppSession, ClientSession, UpstreamHandler {
   /** What the client gets of an element while it is logged in here. */
   private shown(login: SessionLogin, stanza: Stanza): Stanza | undefined {
     return stanza.namespace === NS.sasl || stanza.namespace === NS.sasl2 ? login.fromServer(stanza) : stanza;
-  }
-
-  /** Written out: what is made by spreading has a shape of its own, which is larger than it. */
-  private addressed({ from, lang, version }: StreamHeader): StreamHeader {
-    return { from, to: this.domain, lang, version };
   }
 
   private loginStream(): LoginStream {

@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { WebSocket } from 'ws';
 import { Timeout, type Clock } from '../clock.js';
 import { UnfinishedMessage, type Peer, type Unfinished } from '../http/index.js';
 import {
@@ -22,6 +21,7 @@ import { sharedAttributesOf, sharedResult, type SharedAttributes, type Sharing }
 import type { StreamHeader } from '../upstream/upstream.js';
 import { NS, Stanza, XmlError, type Scanner } from '../xml/index.js';
 import type { ResolvedOptions } from '../xmpp.options.js';
+import { listen, type ClientSocket } from './client-socket.js';
 import { closeFrame, errorFrame, openFrame } from './framing.js';
 import type { TextReceiver } from './frame-reader.js';
 import { FrameWriter } from './frame-writer.js';
@@ -79,26 +79,6 @@ const STREAM_GOES: ReadonlySet<EndReason> = new Set(['shutdown', 'terminated', '
 /** `1012` Service Restart. */
 const SERVICE_RESTART = 1012;
 
-/** Knows its client, so that the listeners can be the same for all. */
-export type ClientSocket = WebSocket & { client?: WebSocketClient | undefined };
-
-function onMessage(this: ClientSocket, data: Buffer, isBinary: boolean): void {
-  if (isBinary) this.client!.onBinary();
-  else this.client!.onText(data, 0, data.length);
-}
-
-function onPing(this: ClientSocket, data: Buffer): void {
-  this.client!.onPing(data);
-}
-
-function onPong(this: ClientSocket): void {
-  this.client!.onPong();
-}
-
-function onClose(this: ClientSocket): void {
-  this.client!.onSocketClose();
-}
-
 /** One WebSocket that speaks the `xmpp` subprotocol (RFC 7395). */
 export class WebSocketClient implements Client, TextReceiver {
   readonly transport = 'websocket';
@@ -149,8 +129,7 @@ export class WebSocketClient implements Client, TextReceiver {
     this.writer = new FrameWriter(raw, context.options.limits.maxBufferedBytes, () => this.session?.drained());
     this.timer = new Timeout(context.clock, () => this.onTimer());
     this.timer.start(context.options.websocket.openTimeout * 1000);
-    socket.client = this;
-    socket.on('message', onMessage).on('ping', onPing).on('pong', onPong).on('close', onClose);
+    listen(socket, this);
   }
 
   // The session's side.
@@ -213,7 +192,6 @@ export class WebSocketClient implements Client, TextReceiver {
     return this.state < State.Closed;
   }
 
-  /** @internal */
   onBinary(): void {
     this.heard = true;
     this.unfinished?.done();
@@ -283,14 +261,13 @@ export class WebSocketClient implements Client, TextReceiver {
     };
   }
 
-  /** @internal Answered in order; of those that come while many answers wait to be read only the last (RFC 6455, section 5.5.3). */
+  /** Answered in order; of those that come while many answers wait to be read only the last (RFC 6455, section 5.5.3). */
   onPing(data: Buffer): void {
     this.heard = true;
     if (this.ponging) this.nextPong = data;
     else this.pong(data);
   }
 
-  /** @internal */
   onPong(): void {
     this.heard = true;
   }
@@ -389,7 +366,6 @@ export class WebSocketClient implements Client, TextReceiver {
     this.awaitClose(State.Closed, CLOSE_PATIENCE);
   }
 
-  /** @internal */
   onSocketClose(): void {
     this.state = State.Gone;
     this.unfinished?.done();

@@ -9,7 +9,8 @@ import { SessionRefused, SessionRegistry } from '../session/index.js';
 import { Sharing } from '../shared/index.js';
 import { DEFAULT_LIMITS, Scanner } from '../xml/index.js';
 import { XMPP_OPTIONS, type ResolvedOptions } from '../xmpp.options.js';
-import { WebSocketClient, type ClientSocket, type WebSocketContext } from './client.js';
+import type { ClientSocket } from './client-socket.js';
+import { WebSocketClient, type WebSocketContext } from './client.js';
 import { FrameReader } from './frame-reader.js';
 import { XMPP_ENDPOINT, XmppWsAdapter, type StandardAdapter } from './xmpp-ws.adapter.js';
 
