@@ -48,6 +48,19 @@ export class Timeout {
   }
 }
 
+/** From here on a timeout may be a second shorter. */
+const LONG = 10_000;
+const SECOND = 1000;
+
+/**
+ * When a timeout of one of many idle sessions had best fire: in `ms` milliseconds from `start`, and if those are many at a full
+ * second before, together with the others. To be woken up costs an idle process more than what it does then.
+ */
+export function fullSecond(start: number, ms: number): number {
+  const deadline = start + ms;
+  return ms < LONG ? deadline : Math.floor(deadline / SECOND) * SECOND;
+}
+
 /** Milliseconds between two looks at the wheel. */
 export const TICK = 50;
 const SLOTS = 512;

@@ -10,7 +10,7 @@ const FIRST_PIECE = 1024;
 const LARGEST_PIECE = 32_768;
 /** Where the bytes lie in the memory, behind the tables. */
 const DATA = 1024;
-const TABLES = 2 * BLOCK;
+const TABLE_BYTES = 2 * BLOCK;
 
 /** Node has it; TypeScript knows it only together with the browser. */
 declare const WebAssembly: {
@@ -26,15 +26,18 @@ interface Exports {
   mask(at: number, end: number, word: number): void;
 }
 
-const exported = instantiate();
-const memory = new Uint8Array(exported?.memory.buffer ?? new ArrayBuffer(0));
-let tables = 0;
+/** Of all finders. */
+const tables = new Uint8Array(DATA);
+let tableBytes = 0;
+let exported: Exports | undefined;
+let memory = tables;
+let asked = false;
 
 /** Finds the next of a set of bytes. */
 export class ByteFinder {
   /** Above 0x7f if {@link skip} passed a byte above it. */
   seen = 0;
-  private readonly table = tables;
+  private readonly table = tableBytes;
 
   /** @param wanted which bytes to stop at; their high halves may be of eight kinds, by the low halves that go with them */
   constructor(wanted: (byte: number) => boolean) {
@@ -52,22 +55,23 @@ export class ByteFinder {
     for (let i = 0; i < BLOCK; i++) {
       for (const [kind, row] of kinds.entries()) if (row & (1 << i)) low[i]! |= 1 << kind;
     }
-    if (kinds.length > 8 || tables + TABLES > DATA) throw new Error('too many kinds of bytes, or of finders');
-    if (!exported) return;
-    memory.set(low, tables);
-    memory.set(high, tables + BLOCK);
-    tables += TABLES;
+    if (kinds.length > 8 || tableBytes + TABLE_BYTES > DATA) throw new Error('too many kinds of bytes, or of finders');
+    tables.set(low, tableBytes);
+    tables.set(high, tableBytes + BLOCK);
+    tableBytes += TABLE_BYTES;
+    if (exported) memory.set(tables);
   }
 
   /** @returns an offset from `start` to `end`: between `start` and it is no wanted byte, and less than a block behind it is one, or the end */
   skip(source: Uint8Array, start: number, end: number): number {
     this.seen = 0;
-    if (!exported) return start;
+    const code = exported ?? load();
+    if (!code) return start;
     for (let piece = FIRST_PIECE; ; piece = Math.min(2 * piece, LARGEST_PIECE)) {
       const length = Math.min(piece, end - start) & -BLOCK;
       if (length <= 0) return start;
       memory.set(source.subarray(start, start + length), DATA);
-      let stop = exported.find(DATA, DATA + length, this.table);
+      let stop = code.find(DATA, DATA + length, this.table);
       if (stop < 0) {
         this.seen = 0xff;
         stop = ~stop;
@@ -83,23 +87,30 @@ export class ByteFinder {
  * @returns the offset as far as that was done: a whole number of words behind `start`
  */
 export function xorWords(bytes: Uint8Array, start: number, end: number, word: number): number {
-  if (!exported) return start;
+  const code = exported ?? load();
+  if (!code) return start;
   for (;;) {
     const length = Math.min(LARGEST_PIECE, end - start) & -BLOCK;
     if (length <= 0) return start;
     memory.set(bytes.subarray(start, start + length), DATA);
-    exported.mask(DATA, DATA + length, word);
+    code.mask(DATA, DATA + length, word);
     bytes.set(memory.subarray(DATA, DATA + length), start);
     start += length;
   }
 }
 
-function instantiate(): Exports | undefined {
+/** Not before it is needed: its memory is small, but takes gigabytes of addresses. */
+function load(): Exports | undefined {
+  if (asked) return undefined;
+  asked = true;
   try {
-    return new WebAssembly.Instance(new WebAssembly.Module(assemble())).exports as Exports;
+    exported = new WebAssembly.Instance(new WebAssembly.Module(assemble())).exports as Exports;
+    memory = new Uint8Array(exported.memory.buffer);
+    memory.set(tables);
   } catch {
-    return undefined; // none, or one without vectors
+    // None, or one without vectors.
   }
+  return exported;
 }
 
 /** The module, in the binary format of the WebAssembly specification, section 5. */

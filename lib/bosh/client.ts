@@ -1,4 +1,4 @@
-import { Timeout, type Clock } from '../clock.js';
+import { fullSecond, Timeout, type Clock } from '../clock.js';
 import { mayBeAddress, SessionRefused, type Client, type ClientSession, type Place, type SessionEnd, type SharedOpening } from '../session/index.js';
 import { sharedResult, type Sharing } from '../shared/index.js';
 import type { StreamHeader } from '../upstream/upstream.js';
@@ -462,7 +462,7 @@ export class BoshClient implements Client, ExchangeOwner {
 
   private armWait(): void {
     const exchange = this.held.oldestLive?.exchange;
-    if (exchange) this.timeout.start(exchange.at + this.wait - this.context.clock.now());
+    if (exchange) this.timeout.start(fullSecond(exchange.at, this.wait) - this.context.clock.now());
     else if (this.connections > 0) this.timeout.stop();
   }
 
@@ -473,7 +473,7 @@ export class BoshClient implements Client, ExchangeOwner {
       this.answerUpTo = this.granted.rid;
     }
     for (const { rid, exchange } of this.held.live()) {
-      if (exchange!.at + this.wait <= now) this.answerUpTo = Math.max(this.answerUpTo, rid);
+      if (fullSecond(exchange!.at, this.wait) <= now) this.answerUpTo = Math.max(this.answerUpTo, rid);
     }
     this.flush();
   }

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { Timeout, type Clock } from '../clock.js';
+import { fullSecond, Timeout, type Clock } from '../clock.js';
 import { UnfinishedMessage, type Peer, type Unfinished } from '../http/index.js';
 import {
   languageOf,
@@ -457,7 +457,8 @@ export class WebSocketClient implements Client, TextReceiver {
   /** Looks twice an interval, so that an idle connection is pinged before an interval is over. */
   private startPings(): void {
     const { pingInterval } = this.context.options.websocket;
-    if (pingInterval > 0) this.timer.start(pingInterval * 500);
+    const now = this.context.clock.now();
+    if (pingInterval > 0) this.timer.start(fullSecond(now, pingInterval * 500) - now);
   }
 
   private onTimer(): void {

@@ -1,5 +1,5 @@
 import { jest } from '@jest/globals';
-import { ManualClock, SystemClock, TICK, Timeout } from '../../lib/clock.js';
+import { fullSecond, ManualClock, SystemClock, TICK, Timeout } from '../../lib/clock.js';
 
 describe('ManualClock, Timeout', () => {
   function timed(clock = new ManualClock()): { clock: ManualClock; fired: number[]; timeout: Timeout } {
@@ -124,6 +124,14 @@ describe('ManualClock, Timeout', () => {
     } finally {
       spy.mockRestore();
     }
+  });
+});
+
+describe('fullSecond', () => {
+  it('leaves a short time as it is, and makes of a long one at most a second less, the same for all', () => {
+    expect(fullSecond(123, 9999)).toBe(10_122);
+    for (const start of [50_000, 50_001, 50_500, 50_999]) expect(fullSecond(start, 60_000)).toBe(110_000);
+    expect(fullSecond(51_000, 60_000)).toBe(111_000);
   });
 });
 
