@@ -23,8 +23,8 @@ export class AnswerOrder {
     /** Requests that the client may have open. */
     private readonly requests: number,
     private readonly clock: Clock,
-    /** Stanzas may leave that had to wait. */
-    private readonly onCertain: () => void,
+    /** Told when stanzas may leave that had to wait. */
+    private readonly owner: { onCertain(): void },
   ) {}
 
   /** An answer with stanzas is given, on a connection that carries one answer after the other. */
@@ -64,7 +64,7 @@ export class AnswerOrder {
       this.settle();
       return true;
     }
-    this.timeout ??= new Timeout(this.clock, this.onCertain);
+    this.timeout ??= new Timeout(this.clock, () => this.owner.onCertain());
     this.timeout.start(rest);
     return false;
   }

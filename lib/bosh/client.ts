@@ -95,8 +95,8 @@ export class BoshClient implements Client, ExchangeOwner {
     const { clock, options } = context;
     const { bosh, limits } = options;
     this.window = new RidWindow(granted.rid, granted.requests);
-    this.outbox = new Outbox(new StoredResponses(granted.requests, granted.acks, limits.maxBufferedBytes), limits.maxBufferedBytes, () => this.session.drained());
-    this.order = new AnswerOrder(granted.requests, clock, () => (this.farewell ? this.farewell() : this.schedule()));
+    this.outbox = new Outbox(new StoredResponses(granted.requests, granted.acks, limits.maxBufferedBytes), limits.maxBufferedBytes, this);
+    this.order = new AnswerOrder(granted.requests, clock, this);
     this.keys = granted.newKey === undefined ? undefined : new KeySequence(granted.newKey);
     this.overactivity = new Overactivity(granted.requests, bosh.polling * 1000, bosh.overactivity === 'strict');
     this.wait = (granted.wait || bosh.wait) * 1000 - EARLY;
@@ -338,6 +338,17 @@ export class BoshClient implements Client, ExchangeOwner {
     entry.exchange = exchange;
     old?.send(ERROR_BODY, this.granted.contentType);
     this.schedule();
+  }
+
+  /** Less waits for the client. */
+  onDrained(): void {
+    this.session.drained();
+  }
+
+  /** Answers that had to wait for others may be given. */
+  onCertain(): void {
+    if (this.farewell) this.farewell();
+    else this.schedule();
   }
 
   // From the session.

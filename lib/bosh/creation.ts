@@ -60,7 +60,7 @@ export function grant(body: RequestBody, options: BoshOptions): Grant {
     // A client that only comes now and then may miss one time.
     inactivity: polling ? options.inactivity + 2 * options.polling : options.inactivity,
     acks: attributes.get('ack') === '1',
-    contentType,
+    contentType: contentType === XML_TYPE ? XML_TYPE : contentType, // not a copy for each
     newKey,
     legacy: ver === undefined,
     version: ver === undefined ? VERSION.join('.') : lowerVersion(ver, attributes),

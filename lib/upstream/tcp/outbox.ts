@@ -10,7 +10,7 @@ const COPIED_BYTES = 4096;
  * the event loop, so that all stanzas of one turn make one write.
  */
 export class Outbox implements Deferred {
-  private queue: Stanza[] = [];
+  private queue: Stanza[] | undefined;
   private queuedBytes = 0;
   private scheduled = false;
   private socket: Writable | undefined;
@@ -24,11 +24,12 @@ export class Outbox implements Deferred {
   }
 
   get empty(): boolean {
-    return this.queue.length === 0;
+    return !this.queue;
   }
 
   push(stanza: Stanza): void {
-    this.queue.push(stanza);
+    if (this.queue) this.queue.push(stanza);
+    else this.queue = [stanza];
     this.queuedBytes += stanza.byteLength;
     if (this.socket !== undefined) this.schedule();
   }
@@ -36,7 +37,7 @@ export class Outbox implements Deferred {
   /** Stanzas go to `socket` from now on, those that wait at the end of this turn. */
   attach(socket: Writable): void {
     this.socket = socket;
-    if (this.queue.length > 0) this.schedule();
+    if (this.queue) this.schedule();
   }
 
   /** Writes what waits, and `last` behind it. */
@@ -52,7 +53,7 @@ export class Outbox implements Deferred {
   /** Writes nothing more, and forgets what waits. */
   detach(): void {
     this.socket = undefined;
-    this.queue = [];
+    this.queue = undefined;
     this.queuedBytes = 0;
   }
 
@@ -71,8 +72,8 @@ export class Outbox implements Deferred {
 
   private flush(): void {
     const { queue, socket } = this;
-    if (queue.length === 0 || !socket) return;
-    this.queue = [];
+    if (!queue || !socket) return;
+    this.queue = undefined;
     this.queuedBytes = 0;
     if (queue.length === 1 && queue[0]!.byteLength <= COPIED_BYTES) {
       socket.write(queue[0]!.bytes);

@@ -9,7 +9,7 @@ describe('the order of answers on their way', () => {
   beforeEach(() => {
     certain = 0;
     clock = new ManualClock();
-    order = new AnswerOrder(2, clock, () => certain++);
+    order = new AnswerOrder(2, clock, { onCertain: () => certain++ });
   });
 
   it('B13: lets stanzas leave where no answer is on its way', () => {

@@ -17,7 +17,7 @@ describe('what waits for a client', () => {
   let drained = 0;
   const make = (limit: number) => {
     drained = 0;
-    return new Outbox(new StoredResponses(2, false), limit, () => drained++);
+    return new Outbox(new StoredResponses(2, false), limit, { onDrained: () => drained++ });
   };
 
   it('C24: goes out in answers of at most 256 KiB, or of one stanza', () => {

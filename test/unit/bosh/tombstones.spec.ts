@@ -9,7 +9,7 @@ const stone = () =>
     body: Buffer.alloc(0),
     status: 200,
     contentType: 'text/xml',
-    outbox: new Outbox(new StoredResponses(2, false), 1000, () => {}),
+    outbox: new Outbox(new StoredResponses(2, false), 1000, undefined),
   });
 
 describe('tombstones', () => {
