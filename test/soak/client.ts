@@ -269,7 +269,9 @@ export class SoakClient implements LinkHandler {
       if (body.split(' ', 1)[0] !== id) return ledger.fault(`${user} got ${id} with the text of another: ${body.slice(0, 40)}`);
       this.got.push(id);
       this.note(id);
-      ledger.received(this.reader, this.life, id);
+      // Prosody stamps what it sends again at a resumption too, with the address of the user.
+      const stored = element.children().some((child) => child.is('delay', 'urn:xmpp:delay') && child.attribute('from') === this.options.gate.domain);
+      ledger.received(this.reader, this.life, id, stored);
     } else if (element.kind === 'iq' && (type === 'result' || type === 'error')) {
       const pong = this.pongs.get(id);
       if (!pong) return;

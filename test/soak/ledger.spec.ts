@@ -45,18 +45,24 @@ describe('the ledger of the soak', () => {
     ]);
   });
 
+  it('has those who waited in a store overtaken by what comes directly, but not by one another', () => {
+    const [first, second, third, fourth] = [send(), send(), send(), send()];
+    get(fourth);
+    for (const id of [first, third, second]) ledger.received(reader, bob, id, true);
+    expect(ledger.account()).toMatchObject({ overtaken: 3, faults: [expect.stringMatching(`${second}, .* behind number 2$`)] });
+  });
+
   it('counts apart what the server did by itself, where somebody saw it', () => {
-    const [kept, first, second, lost, stuck, never] = [send(), send(), send(), send(), send(), send()];
-    get(first, kept, second, second);
+    const [late, first, second, lost, stuck, never] = [send(), send(), send(), send(), send(), send()];
+    get(first, late, second, second);
     alice.confirm(6);
     const now = Date.now();
     const witness = {
       reachedAt: (id: string) => (id === never ? undefined : now),
       deliveredAt: (id: string) => (id === lost || id === never ? undefined : now),
-      kept: (id: string) => id === kept,
     };
     const { server, faults: left } = ledger.account(witness);
-    expect(server).toMatchObject({ lost: 1, doubled: 1, reordered: 1, stored: 1 });
+    expect(server).toMatchObject({ lost: 1, doubled: 1, reordered: 1 });
     expect(server!.notes).toHaveLength(3);
     expect(left).toEqual([
       expect.stringMatching(`${stuck} for bob, .* is lost; the server got it at .* s, and sent it at .* s$`),
@@ -72,7 +78,7 @@ describe('the ledger of the soak', () => {
     bob.leavingAt = bob.goneAt = later - 40_000;
     const again = ledger.begin('bob');
     Object.assign(again, { aliveAt: later, diedAt: later, goneAt: later + 1000 });
-    const witness = (at: number) => ({ reachedAt: () => at, deliveredAt: () => at, kept: () => false });
+    const witness = (at: number) => ({ reachedAt: () => at, deliveredAt: () => at });
     expect(ledger.account(witness(later))).toMatchObject({ lostWithReceiver: 1, faults: [] });
     expect(ledger.account(witness(later - 18_000)).faults).toHaveLength(1);
   });

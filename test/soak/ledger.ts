@@ -21,8 +21,6 @@ export interface Reader {
 /** A user's stay online, from login to its end, on however many connections. */
 export class Life {
   readonly entries: Entry[] = [];
-  /** When its resource was bound. */
-  beganAt = Date.now();
   /** It ended without a word, and nobody went on with it: what was on its way may be lost. */
   diedAt: number | undefined;
   /** Since when it is leaving in order, with nothing that would tell its server what it got. */
@@ -52,8 +50,6 @@ export interface Witness {
   reachedAt(id: string): number | undefined;
   /** When it sent it to somebody, for the last time. */
   deliveredAt(id: string): number | undefined;
-  /** It was in the server's offline store. */
-  kept(id: string): boolean;
 }
 
 /** What the server did by itself: all that the gateway answers for went through it as it came. */
@@ -62,8 +58,6 @@ export interface ServerAccount {
   readonly lost: number;
   readonly doubled: number;
   readonly reordered: number;
-  /** Of those, they came from its offline store, behind what it had delivered directly. */
-  readonly stored: number;
   /** A sentence each. */
   readonly notes: readonly string[];
 }
@@ -78,6 +72,8 @@ export interface Account {
   readonly crossed: number;
   /** For somebody who was cut off, about that time, and could not go on with his stream. */
   readonly lostWithReceiver: number;
+  /** Waited in the server's offline store, and came behind newer ones: what comes between a bind and the first presence goes directly. */
+  readonly overtaken: number;
   readonly faults: readonly string[];
   /** Where somebody saw what it did; those are no faults then. */
   readonly server?: ServerAccount;
@@ -85,9 +81,8 @@ export interface Account {
 
 interface Fault {
   readonly text: string;
-  /** What a server may do as well as a gateway, and to which message. */
+  /** What a server may do as well as a gateway. */
   readonly kind?: 'doubled' | 'reordered';
-  readonly id?: string;
 }
 
 /** Knows every message, and what became of it. */
@@ -100,6 +95,7 @@ export class Ledger {
   private readonly notes = new Map<string, string[]>();
   private readonly startedAt = Date.now();
   private count = 0;
+  private overtaken = 0;
 
   begin(user: string): Life {
     const life = new Life(++this.count, user);
@@ -109,7 +105,6 @@ export class Ledger {
 
   /** It takes the place of those before it: nothing is sent there any more. */
   replace(life: Life): void {
-    life.beganAt = Date.now();
     for (const before of this.lives.get(life.user) ?? []) {
       if (before !== life) before.goneAt = Math.min(before.goneAt, Date.now());
     }
@@ -136,7 +131,8 @@ export class Ledger {
     return id;
   }
 
-  received(reader: Reader, life: Life, id: string): void {
+  /** @param stored by the server until its receiver came */
+  received(reader: Reader, life: Life, id: string, stored = false): void {
     const { user } = reader;
     const entry = this.entries.get(id);
     if (!entry) return this.fault(`${user} got ${id}, which nobody sent`);
@@ -144,8 +140,9 @@ export class Ledger {
     const numbers = this.highest.get(reader) ?? new Map<number, number>();
     this.highest.set(reader, numbers);
     // What waited in the server's store may be overtaken by what comes directly.
-    const sequence = entry.sentAt < life.beganAt ? -entry.life.number : entry.life.number;
+    const sequence = stored ? -entry.life.number : entry.life.number;
     const highest = numbers.get(sequence) ?? -1;
+    if (stored && entry.readers.length === 0 && entry.number < (numbers.get(entry.life.number) ?? -1)) this.overtaken++;
     const before = entry.readers.filter((other) => other.reader === reader || other.reader.stream !== reader.stream);
     // Somebody who was cut off could not tell what he had.
     const again = before.some((other) => other.life.diedAt === undefined);
@@ -153,8 +150,8 @@ export class Ledger {
     numbers.set(sequence, Math.max(highest, entry.number));
     if (this.excuse(entry)) return;
     const what = `${entry.life.user}'s ${id}, sent at ${this.time(entry.sentAt)}`;
-    if (again) this.fault(`${user} got ${what}, ${entry.readers.length} times`, 'doubled', id);
-    else if (before.length === 0 && entry.number < highest) this.fault(`${user} got ${what}, behind number ${highest}`, 'reordered', id);
+    if (again) this.fault(`${user} got ${what}, ${entry.readers.length} times`, 'doubled');
+    else if (before.length === 0 && entry.number < highest) this.fault(`${user} got ${what}, behind number ${highest}`, 'reordered');
     if (entry.bounced > 0) this.fault(`${user} got ${what}, which was bounced`);
   }
 
@@ -166,8 +163,8 @@ export class Ledger {
     if (entry.readers.length > 0 && !this.excuse(entry)) this.fault(`${id} was bounced, and ${entry.to} has it`);
   }
 
-  fault(text: string, kind?: Fault['kind'], id?: string): void {
-    this.faults.push({ text: `${this.time()}: ${text}`, ...(kind && { kind }), ...(id !== undefined && { id }) });
+  fault(text: string, kind?: Fault['kind']): void {
+    this.faults.push({ text: `${this.time()}: ${text}`, ...(kind && { kind }) });
   }
 
   /** For whoever looks for the cause of a fault. */
@@ -217,17 +214,10 @@ export class Ledger {
         (byServer ? notes : faults).push(witness ? `${text}; the server ${got}${sent}` : text);
       }
     }
-    const account = { sent: this.entries.size, received, bounced, unconfirmed, crossed, lostWithReceiver, faults };
+    const account = { sent: this.entries.size, received, bounced, unconfirmed, crossed, lostWithReceiver, overtaken: this.overtaken, faults };
     if (!witness) return account;
-    const reordered = this.faults.filter(({ kind }) => kind === 'reordered');
-    const server = {
-      lost,
-      doubled: this.faults.filter(({ kind }) => kind === 'doubled').length,
-      reordered: reordered.length,
-      stored: reordered.filter(({ id }) => witness.kept(id!)).length,
-      notes,
-    };
-    return { ...account, server };
+    const [doubled, reordered] = (['doubled', 'reordered'] as const).map((wanted) => this.faults.filter(({ kind }) => kind === wanted).length) as [number, number];
+    return { ...account, server: { lost, doubled, reordered, notes } };
   }
 
   private isMissing({ readers, bounced }: Entry): boolean {

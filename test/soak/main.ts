@@ -50,13 +50,13 @@ const { account, comparison, counts, before, after } = result;
 say(`\n${Object.entries(counts).sort().map(([what, number]) => `${what}: ${number}`).join('; ')}`);
 say(
   `messages: ${account.sent} sent, ${account.received} received, ${account.bounced} bounced, ${account.unconfirmed} of senders that were cut off ` +
-    `and never confirmed, ${account.crossed} crossed with receivers who left without stream management, ${account.lostWithReceiver} lost with receivers that were cut off`,
+    `and never confirmed, ${account.crossed} crossed with receivers who left without stream management, ${account.lostWithReceiver} lost with receivers that were cut off; ${account.overtaken} waited in the server's store and came behind newer ones`,
 );
 if (account.server && comparison) {
-  const { lost, doubled, reordered, stored } = account.server;
+  const { lost, doubled, reordered } = account.server;
   say(
     `compared with what the server sent and got: ${comparison.streams} streams, ${comparison.elements} elements, ${comparison.faults.length} faults; ` +
-      `the server itself: ${reordered} reordered, of those ${stored} from its offline store, ${doubled} doubled, ${lost} lost`,
+      `the server itself: ${reordered} reordered, ${doubled} doubled, ${lost} lost`,
   );
 }
 say(`before: ${show(before)}\nafter:  ${show(after)}`);

@@ -16,7 +16,7 @@ export class Tap {
 
   static async before({ domain, directTlsPort, caFile, certificate }: Prosody): Promise<Tap> {
     const [ca, cert, key] = await Promise.all([readFile(caFile), readFile(certificate.certFile), readFile(certificate.keyFile)]);
-    const tap = new Tap(createServer({ cert, key }), new Tape(domain));
+    const tap = new Tap(createServer({ cert, key }), new Tape());
     tap.server.on('secureConnection', (near) => tap.join(near, connect({ port: directTlsPort, host: '127.0.0.1', servername: domain, ca })));
     tap.server.listen(0, '127.0.0.1');
     await once(tap.server, 'listening');

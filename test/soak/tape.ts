@@ -1,7 +1,7 @@
 import type { Witness } from './ledger.js';
 
 /** The soak's own eyes, not the gateway's parser: start tags are enough, and no value has a `>` in it here. */
-const TAGS = /<(stream:stream|message|iq|presence|delay|a|r|resume|resumed|enabled)(?=[\s/>])[^>]*>/g;
+const TAGS = /<(stream:stream|message|iq|presence|a|r|resume|resumed|enabled)(?=[\s/>])[^>]*>/g;
 const COUNTERS = new Set(['a', 'r', 'resume', 'resumed', 'enabled']);
 
 type Attributes = (name: string) => string | undefined;
@@ -44,7 +44,7 @@ export class Track {
   readonly marks: string[] = [];
   private text = '';
 
-  constructor(private readonly onTag: (name: string, attribute: Attributes, before: string | undefined) => void) {}
+  constructor(private readonly onTag: (name: string, attribute: Attributes) => void) {}
 
   feed(chunk: Buffer): void {
     // Whatever is compared is ASCII.
@@ -53,7 +53,7 @@ export class Track {
     this.text = text.slice(end);
     for (const [tag, name] of text.slice(0, end).matchAll(TAGS)) {
       const attribute: Attributes = (wanted) => new RegExp(` ${wanted}=['"]([^'"]*)`).exec(tag)?.[1];
-      this.onTag(name!, attribute, this.marks.at(-1));
+      this.onTag(name!, attribute);
       const marked = mark(name!, attribute);
       if (marked !== undefined) this.marks.push(marked);
     }
@@ -71,20 +71,15 @@ export class Tape implements Witness {
   private readonly streams = new Map<string, Stream>();
   private readonly arrived = new Map<string, number>();
   private readonly sent = new Map<string, number>();
-  private readonly stored = new Set<string>();
-
-  constructor(private readonly domain: string) {}
 
   /** Another connection. */
   record(): { readonly up: Track; readonly down: Track } {
     const up = new Track((name, attribute) => {
       if (name === 'message' && attribute('type') !== 'error') this.arrived.set(attribute('id') ?? '', Date.now());
     });
-    const down = new Track((name, attribute, before) => {
+    const down = new Track((name, attribute) => {
       if (name === 'stream:stream') this.streams.set(attribute('id') ?? '', stream);
       else if (name === 'message' && attribute('type') !== 'error') this.sent.set(attribute('id') ?? '', Date.now());
-      // Prosody's offline store signs with the domain; what it sends again at a resumption has the user's address.
-      else if (name === 'delay' && attribute('from') === this.domain && before && isMessage(before)) this.stored.add(before.slice('message '.length));
     });
     const stream = { up: up.marks, down: down.marks };
     return { up, down };
@@ -96,10 +91,6 @@ export class Tape implements Witness {
 
   deliveredAt(id: string): number | undefined {
     return this.sent.get(id);
-  }
-
-  kept(id: string): boolean {
-    return this.stored.has(id);
   }
 
   /**
