@@ -483,8 +483,7 @@ export class WebSocketClient implements Client, TextReceiver {
     this.heard = false;
     if (this.silentLooks === 5) return this.socket.terminate();
     if (this.silentLooks % 2 === 1) {
-      this.writer.flush();
-      this.socket.ping();
+      this.writer.ping();
     }
     this.startPings();
   }

@@ -9,6 +9,9 @@ const BLOCK_BYTES = 65_536;
 
 type Batch = (Stanza | Buffer)[];
 
+/** FIN, opcode 9, no payload. */
+const PING = Buffer.from([0x89, 0]);
+
 /**
  * Writes WebSocket text messages (RFC 6455, section 5.2) straight to the socket of a connection.
  * What is written within one turn of the event loop goes out as one write: with many stanzas the
@@ -69,6 +72,12 @@ export class FrameWriter implements Deferred {
   end(): void {
     this.flush();
     this.ended = true;
+  }
+
+  /** Asks the peer for a sign of life, in one write, where ws has one for the header and one for the payload that there is not. */
+  ping(): void {
+    this.flush();
+    if (this.socket.writable) this.socket.write(PING);
   }
 
   /** @internal */
