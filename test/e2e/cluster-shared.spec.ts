@@ -62,7 +62,7 @@ describe('S27: tabs on different nodes share a session', () => {
     return tab;
   }
 
-  it('over BOSH: the new sid is of the node that has the stream, whichever node was asked', async () => {
+  it('S27: over BOSH the new sid is of the node that has the stream, whichever node was asked', async () => {
     const { tab: a, stream } = await creator(0);
     expect(a.created.attribute('shared:result')).toBe('created');
     const b = await BoshSession.open(cluster.http(1), keyed({ rid: '900001' }));
@@ -78,7 +78,7 @@ describe('S27: tabs on different nodes share a session', () => {
     expect((await a.send()).payload).toContain(`id='back'`);
   });
 
-  it('S26: over WebSocket: both see everything, in order', async () => {
+  it('S8, S26, S27: over WebSocket both see everything, in order', async () => {
     const { tab: a, stream } = await creator(0);
     const ws = await attached(1);
     const third = await attached(2);

@@ -423,3 +423,118 @@ it('S26: follows see-other-uri with its key', async () => {
   second.send(open(`shared:result='attached' shared:jid='${JID}'`), features(''));
   expect(await tab.online()).toBe('ATTACHED');
 });
+
+describe('S25: a key that is kept in the XMPP server', () => {
+  const PUBSUB = 'http://jabber.org/protocol/pubsub';
+  const KEPT = "<item id='current'><key xmlns='urn:nestjs-xmpp:shared:0'>the key of another browser</key></item>";
+  const OPTIONS = `<feature var='${PUBSUB}#publish-options'/>`;
+  let socket: WebSocketPeer;
+
+  /** A tab that logs in on a stream of its own, up to what it asks first. */
+  const login = async (keys: TabOptions['keys']): Promise<{ tab: Tab; key: string | undefined }> => {
+    const tab = await openTab({ service: web.wsUrl, keys });
+    await tab.connect('alice@example.org', 'secret');
+    socket = await web.sockets.take();
+    const key = attributeOf(await socket.frames.take(), 'shared:key');
+    socket.send(open(`shared:result='created'`), features(PLAIN));
+    await socket.frames.take((frame) => frame.startsWith('<auth'));
+    socket.send("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
+    await socket.frames.take((frame) => frame.startsWith('<open'));
+    const bind = (content: string): string => `<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>${content}</bind>`;
+    socket.send(open(''), features(bind('')));
+    await answer(bind(`<jid>${JID}</jid>`));
+    return { tab, key };
+  };
+
+  /** The next request of the tab, answered with a result or, by `type`, an error. */
+  const answer = async (content: string, type = 'result'): Promise<string> => {
+    const request = await socket.frames.take();
+    const error = `<error type='cancel'><${content} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>`;
+    const id = attributeOf(request, 'id');
+    socket.send(`<iq xmlns='jabber:client' type='${type}' id='${id}'>${type === 'error' ? error : content}</iq>`);
+    return request;
+  };
+  const info = (features: string): string => `<query xmlns='http://jabber.org/protocol/disco#info'>${features}</query>`;
+  const items = (content: string): string => `<pubsub xmlns='${PUBSUB}'><items node='urn:nestjs-xmpp:shared:0'>${content}</items></pubsub>`;
+
+  it.each([
+    ['has a node for each account, but no publish-options', info(`<feature var='${PUBSUB}#publish'/>`), 'result'],
+    ['does not tell what it has', 'service-unavailable', 'error'],
+  ])('S25: is not told to a server that %s', async (_server, content, type) => {
+    const { tab } = await login(['pep']);
+    const question = await answer(content, type);
+    expect(question).toContain('http://jabber.org/protocol/disco#info');
+    expect(attributeOf(question, 'to')).toBe('alice@example.org');
+    expect(await tab.online()).toBe('CONNECTED');
+    await tab.send(`<message xmlns='jabber:client' to='bob@example.org'/>`);
+    expect(await socket.frames.take()).toMatch(/^<message /);
+  });
+
+  it('S25: is published to a node that is kept, and that only the account may read', async () => {
+    const { tab, key } = await login(['pep']);
+    await answer(info(OPTIONS));
+    await answer('item-not-found', 'error');
+    const publication = await answer('');
+    expect(publication).toContain(`>${key}</key></item></publish><publish-options>`);
+    const [, options = ''] = publication.split('<publish-options>');
+    expect([...options.matchAll(/<field [^>]*var="([^"]*)"[^>]*><value>([^<]*)</g)].map(([, name, value]) => [name, value])).toEqual([
+      ['FORM_TYPE', `${PUBSUB}#publish-options`],
+      ['pubsub#persist_items', 'true'],
+      ['pubsub#access_model', 'whitelist'],
+    ]);
+    await answer(items(KEPT.replace('the key of another browser', key!)));
+    expect(await tab.online()).toBe('CONNECTED');
+  });
+
+  it('S25: is kept nowhere when the node is there already, and is not private', async () => {
+    const { tab, key } = await login(['pep']);
+    await answer(info(OPTIONS));
+    await answer(items(''));
+    expect(await answer('conflict', 'error')).toContain(`>${key}</key>`);
+    expect(await tab.online()).toBe('CONNECTED');
+    expect(await tab.history()).toContainEqual({ kind: 'error', text: 'IqError: the server answered with conflict' });
+    await tab.send(`<message xmlns='jabber:client' to='bob@example.org'/>`);
+    expect(await socket.frames.take()).toMatch(/^<message /);
+  });
+
+  it('S25: is kept as private XML without asking what the server has', async () => {
+    const { tab, key } = await login(['private']);
+    const stored = (content: string): string => `<query xmlns='jabber:iq:private'><key xmlns='urn:nestjs-xmpp:shared:0'>${content}</key></query>`;
+    expect(await answer(stored(''))).toContain('jabber:iq:private');
+    const change = await answer('');
+    expect(attributeOf(change, 'type')).toBe('set');
+    expect(change).toContain(`>${key}</key>`);
+    await answer(stored(key!));
+    expect(await tab.online()).toBe('CONNECTED');
+  });
+
+  it('S25: is found after a login, whose stream is then left for that of the other browser', async () => {
+    const { tab } = await login(['pep']);
+    await answer(info(OPTIONS));
+    await answer(items(KEPT));
+    expect(await socket.frames.take((frame) => frame.startsWith('<close'))).not.toContain('sx:scope');
+    const next = await web.sockets.take();
+    const opening = await next.frames.take();
+    expect(attributeOf(opening, 'shared:key')).toBe('the key of another browser');
+    expect(attributeOf(opening, 'sx:attach-only')).toBe('true');
+    next.send(open(`shared:result='attached' shared:jid='${JID}'`), features(''));
+    expect(await tab.online()).toBe('ATTACHED');
+    expect(await tab.statuses()).not.toContain('CONNECTED');
+  });
+
+  it('S25: is looked for in the browser first, where there is one for tabs of the same origin', async () => {
+    const { tab } = await login(['stored', 'pep']);
+    await answer(info(OPTIONS));
+    await answer(items(KEPT));
+    const moved = await web.sockets.take();
+    await moved.frames.take();
+    moved.send(open(`shared:result='attached' shared:jid='${JID}'`), features(''));
+    expect(await tab.online()).toBe('ATTACHED');
+    const second = await openTab({ service: web.wsUrl, keys: ['stored', 'pep'] });
+    await second.connect('alice@example.org', 'secret');
+    const other = await web.sockets.take();
+    expect(attributeOf(await other.frames.take(), 'shared:key')).toBe('the key of another browser');
+    other.send(open(`shared:result='attached' shared:jid='${JID}'`), features(''));
+    expect(await second.online()).toBe('ATTACHED');
+  });
+});

@@ -1,4 +1,4 @@
-import { XmppSharedKeyService } from 'nestjs-xmpp';
+import { XmppEvents, XmppSharedKeyService } from 'nestjs-xmpp';
 import { BoshHttp, BoshSession, creation } from '../support/bosh-client.js';
 import { PLATFORMS, startGateway, type Gateway } from '../support/gateway.js';
 import type { ScriptedStream } from '../support/scripted-upstream.js';
@@ -101,6 +101,25 @@ describe.each(PLATFORMS)('Shared BOSH over real sockets on %s', (platform) => {
     ws.socket.close();
   });
 
+  it('S26: a tab whose WebSocket is lost leaves the others where they are, and attaches again with the snapshot', async () => {
+    await start({ shared: { snapshot: true } });
+    const { stream } = await creator();
+    const presence = `<presence xmlns='jabber:client' from='bob@example.org/x'/>`;
+    stream.push(presence);
+    const ws = await knock();
+    await ws.next();
+    const lost = new Promise((resolve) => gateway.app.get(XmppEvents).on('shared.detached', ({ client, end }) => resolve([client, end.reason])));
+    ws.socket.terminate();
+    expect(await lost).toEqual([2, 'lost']);
+    const again = await knock();
+    expect(await again.next()).toContain(`shared:jid='${JID}'`);
+    expect(await again.next()).toContain('<stream:features');
+    expect(await again.next()).toMatch(/^<presence .*shared:snapshot=/);
+    expect(stream.ended).toBe(false);
+    expect(gateway.upstream.streams.size).toBe(0);
+    again.socket.close();
+  });
+
   it.each(['bosh', 'websocket'])('S6: an attach over %s waits until the creator has bound', async (transport) => {
     await start();
     const [tab, stream] = await Promise.all([BoshSession.open(http, keyed()), gateway.upstream.streams.take()]);
@@ -201,6 +220,28 @@ describe.each(PLATFORMS)('Shared BOSH over real sockets on %s', (platform) => {
     expect(tab.created.attribute('shared:result')).toBeUndefined();
     const ws = await knock();
     expect(await ws.next()).not.toContain('shared:');
+    ws.socket.close();
+  });
+
+  it('S3: a key means nothing but where a session is asked for', async () => {
+    await start();
+    const { stream } = await creator();
+    const [own, ownStream] = await Promise.all([BoshSession.open(http, { rid: '900001' }), gateway.upstream.streams.take()]);
+    const ws = await RawWebSocket.connect(gateway.wsUrl);
+    ws.send(open({ to: 'example.org' }));
+    const wsStream = await gateway.upstream.streams.take();
+    expect(await ws.next()).toContain('<open ');
+    expect(await ws.next()).toContain('<stream:features');
+
+    const answer = own.send(message('of-its-own'), keyed());
+    await ownStream.seen.take((seen) => seen.includes('of-its-own'));
+    ownStream.push(`<message xmlns='jabber:client' id='back'/>`);
+    expect((await answer).attribute('shared:result')).toBeUndefined();
+    ws.send(open({ to: 'example.org', ...keyed() }));
+    await wsStream.seen.take((seen) => seen === 'restart');
+    wsStream.open();
+    expect(await ws.next()).toMatch(/^<open (?!.*shared:)/);
+    expect(stream.seen.size).toBe(0);
     ws.socket.close();
   });
 });

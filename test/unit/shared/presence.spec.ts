@@ -8,7 +8,7 @@ const snapshot = (xml: string): string =>
   xml.replace(/(\/?>)/, ' xmlns:shared="urn:xmpp:tmp:shared-bosh:0" shared:snapshot="true"$1');
 
 describe('the presence of one tab', () => {
-  it('S18 (a): an "unavailable" that a client says as it leaves is not the word of those who stay', async () => {
+  it('S18: an "unavailable" that a client says as it leaves is not the word of those who stay', async () => {
     const stage = new Stage();
     const [a, b] = (await stage.tabs(2)) as [Tab, Tab];
     a.send(UNAVAILABLE);
@@ -17,7 +17,7 @@ describe('the presence of one tab', () => {
     expect([...stage.line.take(), ...b.take()]).toEqual([]);
   });
 
-  it('S18 (a): nor one after which its connection is lost', async () => {
+  it('S18: nor one after which its connection is lost', async () => {
     const stage = new Stage();
     const [a, b] = (await stage.tabs(2)) as [Tab, Tab];
     a.send(UNAVAILABLE);
@@ -25,7 +25,7 @@ describe('the presence of one tab', () => {
     expect([...stage.line.take(), ...b.take()]).toEqual([]);
   });
 
-  it('S18 (a): the last client says it for all', async () => {
+  it('S18: the last client says it for all', async () => {
     const stage = new Stage();
     const [a, b] = (await stage.tabs(2)) as [Tab, Tab];
     a.send(UNAVAILABLE);
@@ -35,14 +35,14 @@ describe('the presence of one tab', () => {
     expect(stage.line.take()).toEqual([UNAVAILABLE.replace('bye', 'last'), 'close']);
   });
 
-  it('S18 (a): alone, it is forwarded at once', async () => {
+  it('S18: alone, it is forwarded at once', async () => {
     const stage = new Stage();
     const [a] = (await stage.tabs(1)) as [Tab];
     a.send(UNAVAILABLE);
     expect(stage.line.take()).toEqual([UNAVAILABLE]);
   });
 
-  it('S18 (b): of a client that stays it is the wish of the user', async () => {
+  it('S18: of a client that stays it is the wish of the user', async () => {
     const stage = new Stage();
     const [a, b] = (await stage.tabs(2)) as [Tab, Tab];
     a.send(UNAVAILABLE);
@@ -53,7 +53,7 @@ describe('the presence of one tab', () => {
     expect(b.take()).toEqual([copy(UNAVAILABLE, 1)]);
   });
 
-  it('S18 (b): what it sends next does not overtake it', async () => {
+  it('S18: what it sends next does not overtake it', async () => {
     const stage = new Stage();
     const [a, b] = (await stage.tabs(2)) as [Tab, Tab];
     a.send(UNAVAILABLE);
@@ -63,7 +63,7 @@ describe('the presence of one tab', () => {
     expect(b.take()).toEqual([copy(UNAVAILABLE, 1), copy(message('m1'), 1)]);
   });
 
-  it('S18 (c): a room is left for all, also on the way out', async () => {
+  it('S18: a room is left for all, also on the way out', async () => {
     const stage = new Stage();
     const [a, b] = (await stage.tabs(2)) as [Tab, Tab];
     const exit = '<presence xmlns="jabber:client" type="unavailable" to="room@muc.example.org/alice"/>';

@@ -273,7 +273,7 @@ describe('Personal eventing', () => {
       expect(itemsOf(await items(bob, 'alice@localhost'))).toEqual(['item 1: a']);
     });
 
-    it('XEP-0223: is for nobody else where the node is private, and it is listed to nobody else', async () => {
+    it('S25: is for nobody else where the node is private (XEP-0223), and it is listed to nobody else', async () => {
       await chat.befriend(alice, bob);
       await alice.query('set', publish('1', 'a', { 'pubsub#access_model': 'whitelist' }));
       expect(conditionOf(await items(bob, 'alice@localhost'))).toBe('not-allowed closed-node');
@@ -320,7 +320,7 @@ describe('Personal eventing', () => {
       expect(got(await carol.received())).toEqual([]);
     });
 
-    it('XEP-0223: of private nodes go to the owner only', async () => {
+    it('S25: of private nodes go to the owner only (XEP-0223)', async () => {
       await chat.befriend(alice, bob);
       await show(alice);
       bob.presence(INTERESTED.presence);

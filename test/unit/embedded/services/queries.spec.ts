@@ -192,7 +192,7 @@ describe('The simple services of the embedded server', () => {
       expect([found.children(), found.text()]).toEqual([[], '']);
     });
 
-    it('XEP-0049: is for its own account only, and not for what has no namespace of its own', async () => {
+    it('S25: is for its own account only, and not for what has no namespace of its own (XEP-0049)', async () => {
       const alice = await chat.login('alice');
       await chat.login('bob');
       const bookmarks = storage("<storage xmlns='storage:bookmarks'/>");
