@@ -22,6 +22,8 @@ const REQUIREMENTS: Requirements = {
   U: 14,
   /** What the standards leave open. */
   C: 32,
+  /** Shared BOSH. */
+  S: 28,
 };
 
 const file = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
