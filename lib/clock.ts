@@ -9,7 +9,7 @@ export abstract class Clock {
   /** Milliseconds of a monotonic clock. */
   abstract now(): number;
   /** @internal Puts a timeout into the wheel. */
-  abstract arm(timeout: Timeout): void;
+  abstract arm(timeout: Timeout, now: number): void;
   /** @internal Takes a timeout out of the wheel, which forgets it and all that it holds. */
   abstract disarm(timeout: Timeout): void;
   /** Stops the clock for good; what is still armed never fires. */
@@ -37,8 +37,9 @@ export class Timeout {
 
   /** Fires once, `ms` milliseconds from now or up to one tick (50 ms) later, never earlier. Moves a running one. */
   start(ms: number): void {
-    this.deadline = this.clock.now() + ms;
-    if (this.deadline < this.visit) this.clock.arm(this);
+    const now = this.clock.now();
+    this.deadline = now + ms;
+    if (this.deadline < this.visit) this.clock.arm(this, now);
   }
 
   /** It does not fire, unless it is started again. */
@@ -74,7 +75,7 @@ abstract class Wheel extends Clock {
   private cursor = 0;
   private armed = 0;
 
-  arm(timeout: Timeout): void {
+  arm(timeout: Timeout, _now: number): void {
     this.disarm(timeout);
     const tick = Math.max(this.cursor + 1, Math.ceil(timeout.deadline / TICK));
     timeout.visit = tick * TICK;
@@ -110,7 +111,7 @@ abstract class Wheel extends Clock {
         timeout.visit = Infinity;
         this.armed--;
         if (timeout.deadline > now) {
-          this.arm(timeout); // moved since
+          this.arm(timeout, now); // moved since
           continue;
         }
         timeout.deadline = Infinity;
@@ -158,12 +159,11 @@ export class SystemClock extends Wheel {
   }
 
   /** @internal */
-  override arm(timeout: Timeout): void {
+  override arm(timeout: Timeout, now: number): void {
     if (this.stopped) return;
-    const now = this.now();
     if (timeout.deadline - now < TICK) return this.armBriefly(timeout, now);
     if (!this.interval) this.synchronise(now);
-    super.arm(timeout);
+    super.arm(timeout, now);
   }
 
   /** @internal */
@@ -181,7 +181,8 @@ export class SystemClock extends Wheel {
     const look = () => {
       this.brief.delete(timeout);
       timeout.visit = Infinity;
-      if (timeout.deadline > this.now()) return this.arm(timeout); // moved since
+      const later = this.now();
+      if (timeout.deadline > later) return this.arm(timeout, later); // moved since
       timeout.deadline = Infinity;
       timeout.fire();
     };

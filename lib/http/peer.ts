@@ -37,6 +37,7 @@ function list(header: string | string[] | undefined): string[] {
 
 /** Without brackets, port and the IPv6 form of an IPv4 address. */
 function plain(address: string): string {
+  if (!/[:[]/.test(address)) return address;
   const bracketed = /^\[([^\]]+)\](?::\d+)?$/.exec(address);
   if (bracketed) return plain(bracketed[1]!);
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);

@@ -157,6 +157,8 @@ export class SessionRegistry {
    */
   domainOf(to: string | undefined): string {
     if (to === undefined || to === '') throw new SessionRefused('improper-addressing', 'no domain given', 400);
+    // As clients write it, as a rule.
+    if (this.options.domains.includes(to) && !this.options.formerDomains.includes(to)) return to;
     const name = to.normalize('NFKC').toLowerCase().replace(/\.$/, '');
     if (this.options.formerDomains.includes(name)) throw new SessionRefused('host-gone', 'domain no longer served', 400);
     if (!this.options.domains.includes(name)) throw new SessionRefused('host-unknown', 'domain not served', 400);

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { fullSecond, Timeout, type Clock } from '../clock.js';
-import { UnfinishedMessage, type Peer, type Unfinished } from '../http/index.js';
+import type { Peer, Unfinished } from '../http/index.js';
 import {
   languageOf,
   mayBeAddress,
@@ -22,6 +22,7 @@ import type { StreamHeader } from '../upstream/upstream.js';
 import { NS, Stanza, XmlError, type Scanner } from '../xml/index.js';
 import type { ResolvedOptions } from '../xmpp.options.js';
 import { listen, type ClientSocket } from './client-socket.js';
+import { EarlyMessages } from './early-messages.js';
 import { closeFrame, errorFrame, openFrame } from './framing.js';
 import type { TextReceiver } from './frame-reader.js';
 import { FrameWriter } from './frame-writer.js';
@@ -92,10 +93,8 @@ export class WebSocketClient implements Client, TextReceiver {
   /** The domain as the client named it: a guard may have chosen another for it. */
   private asked: string | undefined;
   readonly writer: FrameWriter;
-  /** What has come since the last whole message; until a resource is bound. */
-  private unfinished: UnfinishedMessage | undefined;
-  /** Ends that. */
-  private stopCounting: (() => void) | undefined;
+  /** Until a resource is bound. */
+  private early: EarlyMessages | undefined;
   /** Open timeout, then pings, then the patience for the client's `<close/>`. */
   private readonly timer: Timeout;
   /** While a stream is being opened. */
@@ -140,7 +139,10 @@ export class WebSocketClient implements Client, TextReceiver {
 
   onStanza(stanza: Stanza): boolean {
     if (this.awaitsOpen) this.answerOpen({});
-    if (this.stopCounting && this.session?.jid !== undefined) this.stopCounting();
+    if (this.early && this.session?.jid !== undefined) {
+      this.early.stop();
+      this.early = undefined;
+    }
     return this.writer.write(stanza);
   }
 
@@ -194,7 +196,7 @@ export class WebSocketClient implements Client, TextReceiver {
 
   onBinary(): void {
     this.heard = true;
-    this.unfinished?.done();
+    this.early?.done();
     if (!this.isReceiving) return;
     this.leave({ reason: 'error', condition: 'bad-format', text: 'binary message' });
     this.closeSocket(1003);
@@ -202,7 +204,7 @@ export class WebSocketClient implements Client, TextReceiver {
 
   onText(data: Buffer, start: number, end: number): void {
     this.heard = true;
-    this.unfinished?.done();
+    this.early?.done();
     if (!this.isReceiving || isBlank(data, start, end)) return;
     try {
       const stanza = this.read(data, start, end);
@@ -243,22 +245,12 @@ export class WebSocketClient implements Client, TextReceiver {
     }
   }
 
-  /**
-   * Counts what comes, until a resource is bound: whoever has not logged in has little kept here, above all no
-   * messages that do not get finished. To be called when whoever reads the socket listens to it.
-   */
+  /** To be called when whoever reads the socket listens to it. */
   countUnfinished(raw: Socket): void {
-    const message = (this.unfinished = new UnfinishedMessage(this.context.unfinished, () => {
+    this.early = new EarlyMessages(raw, this.context.unfinished, () => {
       this.noteLimit('limits.maxUnfinishedBytes');
       this.terminate();
-    }));
-    const count = (chunk: Buffer): void => message.add(chunk.length);
-    raw.prependListener('data', count);
-    this.stopCounting = () => {
-      message.done();
-      this.unfinished = this.stopCounting = undefined;
-      raw.off('data', count);
-    };
+    });
   }
 
   /** Answered in order; of those that come while many answers wait to be read only the last (RFC 6455, section 5.5.3). */
@@ -368,7 +360,7 @@ export class WebSocketClient implements Client, TextReceiver {
 
   onSocketClose(): void {
     this.state = State.Gone;
-    this.unfinished?.done();
+    this.early?.done();
     this.timer.stop();
     this.openTimer?.stop();
     this.session?.leave({ reason: 'lost' }, this.writer.unsent);
