@@ -1,11 +1,12 @@
 /** One measurement: one scenario on one target, with processes of its own. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Child, stopAll } from './child.mjs';
 import { Load } from './load.mjs';
 import { cpuSeconds, residentBytes } from './machine.mjs';
 import { CACHE } from './paths.mjs';
+import { partsOf } from './report/profile.mjs';
 
 export const PROFILES = join(CACHE, 'profiles');
 
@@ -81,7 +82,7 @@ export class Cell {
     const result = await work();
     const wall = (performance.now() - started) / 1000;
     const after = this.readCpu();
-    if (this.profiled) await this.saveProfile();
+    if (this.profiled) await this.saveProfile(result?.delivered);
     const spent = { wall };
     for (const name of Object.keys(after)) spent[name] = after[name] - before[name];
     for (const name of Object.keys(this.spent)) this.spent[name] += spent[name] ?? 0;
@@ -94,13 +95,15 @@ export class Cell {
     return cpu;
   }
 
-  async saveProfile() {
+  /** @param count messages that were delivered meanwhile, if that was the work */
+  async saveProfile(count) {
     const folder = join(PROFILES, this.context.started);
     mkdirSync(folder, { recursive: true });
     this.profiles ??= [];
     const file = join(folder, `${this.scenario.name}-${this.target.name}${this.profiles.length || ''}.cpuprofile`);
     await this.running.child.ask({ what: 'save', file });
     this.profiles.push(file);
+    if (count > 0) this.parts = partsOf(JSON.parse(readFileSync(file, 'utf8')), count);
   }
 
   /** Waits until the target has nothing left to do from what was before, for three seconds at most. */

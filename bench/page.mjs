@@ -5,10 +5,11 @@ import { RESULTS, ROOT } from './paths.mjs';
 import { fill, plot, sections } from './report/index.mjs';
 import { SCENARIOS } from './scenarios.mjs';
 
-const files = readdirSync(RESULTS).filter((name) => name.endsWith('.json')).toSorted();
+const files = readdirSync(RESULTS).filter((name) => /^run-\d+\.json$/.test(name)).toSorted();
 const runs = files.map((name) => JSON.parse(readFileSync(join(RESULTS, name), 'utf8')));
 const page = join(ROOT, 'docs', 'PERFORMANCE.md');
 const picture = join(ROOT, 'docs', 'images', 'performance.svg');
-writeFileSync(page, fill(readFileSync(page, 'utf8'), sections(runs, SCENARIOS)));
+const profiles = JSON.parse(readFileSync(join(RESULTS, 'profiles.json'), 'utf8'));
+writeFileSync(page, fill(readFileSync(page, 'utf8'), sections(runs, SCENARIOS, profiles)));
 writeFileSync(picture, plot(runs, SCENARIOS));
 console.log(`docs/PERFORMANCE.md and docs/images/performance.svg show ${files.join(', ')}`);

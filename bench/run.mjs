@@ -27,7 +27,7 @@ const HELP = `npm run bench -- [options]
   --rounds n         how often each target gets each scenario (3; 1 with --quick and --prof)
   --scale x          factor for the length of every measurement (1; 0.15 with --quick)
   --core n           the core that what is measured is pinned to (the last)
-  --prof             a CPU profile of ours for each scenario, in ${PROFILES.replace(`${process.cwd()}/`, '')}, and its top list
+  --prof             CPU profiles of the floor and ours for each scenario, in ${PROFILES.replace(`${process.cwd()}/`, '')}, and their top lists
   --json file        the results
   --list             the scenarios and what they do
 `;
@@ -112,7 +112,7 @@ async function measureCell(context, scenario, target, round) {
   } finally {
     await cell.stop();
   }
-  Object.assign(result, { lost: cell.lost, ownBusiest: cell.ownBusiest, targetBusy: cell.targetBusy, seconds: (performance.now() - started) / 1000 });
+  Object.assign(result, { lost: cell.lost, ownBusiest: cell.ownBusiest, targetBusy: cell.targetBusy, parts: cell.parts, seconds: (performance.now() - started) / 1000 });
   return { result, profiles: cell.profiles ?? [] };
 }
 

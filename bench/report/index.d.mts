@@ -28,6 +28,8 @@ export interface Measurement {
   readonly lost: number;
   readonly ownBusiest: number;
   readonly targetBusy: number;
+  /** Of a profile: microseconds for each message, by part. */
+  readonly parts?: readonly number[];
 }
 
 export interface Run {
@@ -73,8 +75,10 @@ export declare function align(lines: readonly (readonly string[])[]): string;
 export declare function formatRange(summary: Summary, digits: number, rounds: number): string;
 export declare function markdownTable(lines: readonly (readonly string[])[]): string;
 export declare function consoleTable(rows: readonly Row[], scenarios: readonly Scenario[], options: { readonly judges: boolean }): string;
-export declare function sections(runs: readonly Run[], scenarios: readonly Scenario[]): Record<string, string>;
+export declare function sections(runs: readonly Run[], scenarios: readonly Scenario[], profiles?: Pick<Run, 'cells'>): Record<string, string>;
 export declare function fill(page: string, contents: Readonly<Record<string, string>>): string;
 export declare function plot(runs: readonly Run[], scenarios: readonly Scenario[]): string;
 export declare function selfTimes(profile: CpuProfile): { total: number; list: { name: string; ms: number }[] };
+export declare const PART_NAMES: readonly string[];
+export declare function partsOf(profile: CpuProfile, count: number): number[];
 export declare function topOf(file: string, count?: number): string;

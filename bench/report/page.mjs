@@ -1,4 +1,5 @@
 /** The parts of docs/PERFORMANCE.md that come from results. */
+import { PART_NAMES } from './profile.mjs';
 import { rowsOf } from './statistics.mjs';
 import { formatGoal, formatPercent, formatRange, formatValue, markdownTable, metricOf, verdict } from './table.mjs';
 
@@ -21,7 +22,7 @@ export function targetsOf(runs) {
 }
 
 /** @returns Markdown by the name of its place in the page */
-export function sections(runs, scenarios) {
+export function sections(runs, scenarios, profiles = { cells: [] }) {
   return {
     runs: runsSection(runs),
     targets: targetsSection(runs),
@@ -30,6 +31,7 @@ export function sections(runs, scenarios) {
     peers: peersSection(runs, scenarios),
     figures: figuresSection(runs, scenarios),
     growth: growthSection(runs, scenarios),
+    parts: partsSection(profiles.cells, scenarios),
   };
 }
 
@@ -133,6 +135,18 @@ function figuresSection(runs, scenarios) {
   });
   return markdownTable([head, ...lines]);
 }
+
+/** Of the JavaScript thread, for each message: where the floor's time goes and where ours. */
+function partsSection(cells, scenarios) {
+  const profiled = scenarios.filter(({ name }) => cells.some(({ scenario, target, parts }) => scenario === name && target === OURS && parts));
+  const find = (scenario, name) => cells.find((cell) => cell.scenario === scenario.name && cell.target === name)?.parts;
+  const pair = (scenario, of) => ['floor', OURS].map((name) => find(scenario, name)).map((parts) => (parts ? shortly(of(parts)) : '')).join(' / ');
+  const lines = PART_NAMES.map((name, part) => [name, ...profiled.map((scenario) => pair(scenario, (parts) => parts[part]))]);
+  const all = ['all', ...profiled.map((scenario) => pair(scenario, (parts) => parts.reduce((sum, one) => sum + one, 0)))];
+  return markdownTable([['µs a message, floor / ours', ...profiled.map(({ family, transport }) => `\`${family}\`, ${TRANSPORTS[transport]}`)], ...lines, all]);
+}
+
+const shortly = (value) => value.toFixed(value < 10 ? 2 : 0);
 
 /** What a message, a login and a session cost with ever more sessions. */
 function growthSection(runs, scenarios) {

@@ -11,6 +11,7 @@ const FLOORS = {
 export const floor = {
   name: 'floor',
   inQuick: true,
+  profiled: true,
   title: 'floor',
   about: 'a bare relay without XML: `ws` and `net.Socket` for WebSocket, `node:http` for BOSH',
   async start({ transport, upstreamPort, ...options }) {

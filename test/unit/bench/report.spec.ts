@@ -7,6 +7,8 @@ import {
   markdownTable,
   plot,
   rowsOf,
+  PART_NAMES,
+  partsOf,
   sections,
   selfTimes,
   summarize,
@@ -213,5 +215,31 @@ describe('a profile', () => {
       ['scan scanner.js:10', 3],
       ['(anonymous)', 1],
     ]);
+  });
+
+  it('counts each function as one part, for each message', () => {
+    const frames: [functionName: string, url: string, part: string][] = [
+      ['writev', '', 'writing to sockets'],
+      ['(program)', '', 'native, reading from sockets'],
+      ['(garbage collector)', '', 'garbage'],
+      ['emit', 'node:events', 'Node: `node:http`, streams, events, timers'],
+      ['subarray', 'node:buffer', 'buffers: making, copying'],
+      ['_copyActual', '', 'buffers: making, copying'],
+      ['oneShotDigest', '', 'telling repeated requests'],
+      ['fingerprint', 'file:///app/dist/bosh/fingerprint.js', 'telling repeated requests'],
+      ['content', 'file:///app/dist/xml/scanner.js', 'XML'],
+      ['wasm-function[0]', 'wasm://wasm/1', 'XML'],
+      ['send', 'file:///app/node_modules/ws/lib/sender.js', 'ws'],
+      ['flush', 'file:///app/dist/bosh/client.js', 'the rest: ours, or the relay'],
+    ];
+    const aside = [['(idle)', ''], ['dispatch', '']] as const;
+    const profile = {
+      nodes: [...frames, ...aside].map(([functionName, url], id) => ({ id, callFrame: { functionName, url, lineNumber: 0 } })),
+      samples: [...frames, ...aside].map((_, id) => id),
+      timeDeltas: [...frames, ...aside].map(() => 20),
+    };
+    const expected = PART_NAMES.map((name) => 2 * frames.filter(([, , part]) => part === name).length);
+    expect(partsOf(profile, 10)).toEqual(expected);
+    expect(expected.every((part) => part > 0)).toBe(true);
   });
 });
