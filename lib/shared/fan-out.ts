@@ -93,6 +93,7 @@ export class FanOut {
       return;
     }
     let taken: boolean;
+    member.given++;
     try {
       taken = member.client.onStanza(stanza);
     } catch (error) {
@@ -146,6 +147,11 @@ export class FanOut {
     if (!member.slow) return;
     if (this.members.size > 1) this.evict(member, STUCK);
     else member.slowTimeout.start(this.options.bosh.inactivity * 1000);
+  }
+
+  /** It leaves, and has read all that it was given: what the younger ones were given is among that. */
+  read(reader: Member): void {
+    for (const member of this.members) if (member.number > reader.number) member.readByOthers = member.given;
   }
 
   remove(member: Member): void {

@@ -45,6 +45,10 @@ export class Member implements ClientSession {
   lane: Lane | undefined;
   /** It left; what it sent before is still on its lane. */
   leaving = false;
+  /** How many stanzas its transport was given. */
+  given = 0;
+  /** How many of them one has read that was there before it, and has left. */
+  readByOthers = 0;
   /** An undirected "unavailable": the last word of a client that leaves, or the user's wish. */
   farewell: Stanza | undefined;
 
@@ -130,6 +134,12 @@ export class Member implements ClientSession {
     this.pending = [];
     this.pendingBytes = 0;
     return pending;
+  }
+
+  /** Of what its transport never delivered, in order: what nobody else has read either. */
+  unread(undelivered: readonly Stanza[]): readonly Stanza[] {
+    const recent = Math.max(0, this.given - this.readByOthers);
+    return undelivered.length > recent ? undelivered.slice(undelivered.length - recent) : undelivered;
   }
 
   takeFarewell(): Stanza | undefined {

@@ -270,6 +270,7 @@ export class SharedStream implements Client, MemberHub {
       this.unqueue(member);
       return member.detach();
     }
+    if (end.reason === 'closed' && undelivered.length === 0 && !member.leaving) this.fanOut.read(member);
     if (member.lane?.busy) {
       member.leaving = true;
       return member.lane.whenIdle(() => {
@@ -288,7 +289,7 @@ export class SharedStream implements Client, MemberHub {
       this.session!.leave(end, undelivered);
       return this.promote();
     }
-    const kept = [...undelivered, ...this.fanOut.takeBacklog()];
+    const kept = [...member.unread(undelivered), ...this.fanOut.takeBacklog()];
     if (!stays) return this.close(end, kept);
     this.fanOut.keep(kept);
     if (this.waiting.length === 0) this.linger.start(this.lingerTime());
@@ -296,7 +297,7 @@ export class SharedStream implements Client, MemberHub {
 
   bounce(member: Member, undelivered: readonly Stanza[]): void {
     // What others had, too, was not lost.
-    if (this.over && this.told === 1 && member.state === 'gone') this.session?.bounceAll(this.foreign(undelivered));
+    if (this.over && this.told === 1 && member.state === 'gone') this.session?.bounceAll(this.foreign(member.unread(undelivered)));
   }
 
   rekey(key: string): void {
@@ -444,7 +445,7 @@ export class SharedStream implements Client, MemberHub {
     const told = [...others, ...this.waiting.splice(0)];
     for (const member of others) this.remove(member, ENDED_FOR_ALL);
     for (const member of told) member.detach();
-    this.close(end, others.length === 0 ? undelivered : []);
+    this.close(end, others.length === 0 ? leaver.unread(undelivered) : []);
     for (const member of told) this.tell(member, ENDED_FOR_ALL);
   }
 

@@ -152,10 +152,37 @@ describe('the end', () => {
     stage.line.push(incoming('m2'));
     const undelivered = b.stanzas.slice();
     expect(undelivered).toHaveLength(2);
-    a.session.leave({ reason: 'closed' });
+    a.session.leave({ reason: 'lost' });
     stage.line.take();
     b.session.leave({ reason: 'inactivity' }, undelivered);
     expect(stage.line.take()).toEqual([expect.stringMatching(/type="error" id="m2".*<recipient-unavailable/), 'close']);
+  });
+
+  it('S21, X8: nothing is returned that one has read who was there all the time and left in good order', async () => {
+    const stage = new Stage();
+    const [a, b] = (await stage.tabs(2)) as [Tab, Tab];
+    b.take();
+    stage.line.push(incoming('m1'));
+    a.session.leave({ reason: 'closed' });
+    stage.line.push(incoming('m2'));
+    stage.line.take();
+    b.session.leave({ reason: 'inactivity' }, b.stanzas.slice(-2));
+    expect(stage.line.take()).toEqual([expect.stringMatching(/type="error" id="m2"/), 'close']);
+  });
+
+  it('S21, X8: what came before another, or was not read by it, is returned', async () => {
+    const stage = new Stage();
+    const [a] = (await stage.tabs(1)) as [Tab];
+    stage.line.push(incoming('m1'));
+    const b = await stage.attach();
+    stage.line.push(incoming('m2'));
+    b.session.leave({ reason: 'closed' });
+    const c = await stage.attach();
+    stage.line.push(incoming('m3'));
+    c.session.leave({ reason: 'closed' }, [Stanza.parse(incoming('m3'))]);
+    stage.line.take();
+    a.session.leave({ reason: 'inactivity' }, a.stanzas.slice(-3));
+    expect(stage.line.take()).toEqual([...['m1', 'm2', 'm3'].map((id) => expect.stringMatching(`type="error" id="${id}"`)), 'close']);
   });
 
   it('S21: with linger a page may change: what came meanwhile is for the next client', async () => {
