@@ -64,7 +64,7 @@ const FRAMING = 'urn:ietf:params:xml:ns:xmpp-framing';
 const PLAIN = new Set(['rid', 'sid', 'lang', 'at', 'version']);
 
 /** What the harness knows to put the session's own values into. */
-const FITS = /^[^>]*\ssid=['"]s['"]/;
+const FITS = /^(?=[^>]*\ssid=['"]s['"])[^>]*\srid=['"]\d/;
 
 /** A request that says nothing but its number and what it carries. */
 function isPlain({ attributes }) {
