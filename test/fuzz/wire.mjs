@@ -131,11 +131,12 @@ export class Wire {
       const seen = peer.until(`id="fence"/>`);
       await Promise.race([answer, seen]);
       // It was not for this session, so the next request is what it should have been.
-      if (answered && !peer.over && !peer.read.includes('fence')) void this.#post(`<body xmlns='${HTTPBIND}' rid='1001' sid='${sid}'/>`);
+      const missing = answered && !peer.over && !peer.read.includes('fence');
+      const next = missing ? this.#post(`<body xmlns='${HTTPBIND}' rid='1001' sid='${sid}'/>`) : undefined;
       await seen;
       const result = { elements: peer.elements(), open: !peer.over };
       await this.#drop(peer, () => {});
-      await Promise.all([answer, fence]);
+      await Promise.all([answer, fence, next]);
       return result;
     });
   }
