@@ -78,9 +78,11 @@ export class Child {
     this.process.stdin.write(text);
   }
 
-  /** Asks `inside.mjs` in the process. */
-  async ask(question) {
-    const answer = once(this.process, 'message');
+  /** Asks `inside.mjs` in the process. V8's profiler, for one, does not always come to an answer. */
+  async ask(question, seconds = 30) {
+    const answer = once(this.process, 'message', { signal: AbortSignal.timeout(seconds * 1000) }).catch(() => {
+      throw new Error(`${this.name} does not answer to "${question.what}" (${seconds} s)`);
+    });
     this.process.send(question);
     const [value] = await Promise.race([answer, this.ended.then((how) => Promise.reject(new Error(how)))]);
     if (value?.error) throw new Error(`${this.name}: ${value.error}`);
