@@ -20,7 +20,7 @@ import { HttpExchange } from './http-exchange.js';
 import { mayContinue } from './origination.js';
 
 /** Milliseconds for the last answers to leave. */
-const LAST_ANSWERS = 1000;
+const LAST_ANSWERS = 2000;
 const RETRY_AFTER = 1;
 /** What other nodes ask for. */
 const SERVICE = 'bosh';
@@ -120,8 +120,8 @@ export class BoshEndpoint {
   }
 
   /**
-   * Answers what is still to be answered, after all sessions were ended.
-   * @returns when the answers have left, or a second has passed
+   * Answers what is still to be answered, after all sessions were ended: also the next request of who has none here just now.
+   * @returns when the answers have left, or two seconds have passed
    */
   async shutdown(): Promise<void> {
     this.draining = true;
@@ -129,10 +129,11 @@ export class BoshEndpoint {
     await new Promise<void>((resolve) => {
       const timeout = new Timeout(this.clock, resolve);
       timeout.start(LAST_ANSWERS);
-      this.answers.whenIdle(() => {
+      const done = (): void => {
         timeout.stop();
         resolve();
-      });
+      };
+      this.bosh.whenAllTold(() => this.answers.whenIdle(done));
     });
     for (const forwarding of this.forwardings) forwarding.abandon();
   }

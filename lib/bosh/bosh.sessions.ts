@@ -45,6 +45,9 @@ export class BoshSessions implements ClientContext {
   private readonly tombstones: Tombstones;
   /** Have something to answer when what happens now has happened. */
   private scheduled: BoshClient[] = [];
+  /** Left of sessions that ended with the process, while their clients have yet to be told. */
+  private readonly untold = new Set<Tombstone>();
+  private onAllTold: (() => void) | undefined;
 
   constructor(
     private readonly sessions: SessionRegistry,
@@ -168,9 +171,22 @@ export class BoshSessions implements ClientContext {
     if (this.scheduled.push(client) === 1) setImmediate(this.flush);
   }
 
-  remove(client: BoshClient, tombstone?: Tombstone): void {
+  remove(client: BoshClient, tombstone?: Tombstone, awaited = false): void {
     this.clients.delete(client.sid);
-    if (tombstone) this.tombstones.put(client.sid, tombstone);
+    if (!tombstone) return;
+    this.tombstones.put(client.sid, tombstone);
+    if (!awaited) return;
+    this.untold.add(tombstone);
+    tombstone.onTold = () => {
+      this.untold.delete(tombstone);
+      if (this.untold.size === 0) this.onAllTold?.();
+    };
+  }
+
+  /** Calls back once every client that was between two requests when the process was to end knows that its session is over. */
+  whenAllTold(callback: () => void): void {
+    if (this.untold.size === 0) callback();
+    else this.onAllTold = callback;
   }
 
   private readonly flush = () => {

@@ -8,7 +8,7 @@ import { AnswerOrder } from './answer-order.js';
 import { attribute, ERROR_BODY, writeBody, writeTermination, type RequestBody } from './body.js';
 import { statusOf, streamConditionOf, terminationOf, type BoshCondition, type Termination } from './conditions.js';
 import { creationAttributes, headerOf, type Grant } from './creation.js';
-import type { Exchange, ExchangeOwner, StoredResponse } from './exchange.js';
+import type { Exchange, ExchangeOwner, Fate, StoredResponse } from './exchange.js';
 import { HeldRequests, holdRequest, type HeldRequest } from './held-requests.js';
 import { KeySequence } from './key-sequence.js';
 import type { Origination } from './origination.js';
@@ -27,8 +27,8 @@ export interface ClientContext {
   isDomain(name: string, domain: string): boolean;
   /** Calls {@link BoshClient.flush} when what happens now has happened. */
   schedule(client: BoshClient): void;
-  /** The session is over. */
-  remove(client: BoshClient, tombstone?: Tombstone): void;
+  /** The session is over. `awaited`: so is the process, and the client, which is between two requests, is to be told before. */
+  remove(client: BoshClient, tombstone?: Tombstone, awaited?: boolean): void;
 }
 
 /** Milliseconds that an answer is early, so that it is never late. */
@@ -179,9 +179,9 @@ export class BoshClient implements Client, ExchangeOwner {
     this.violate(exchange, condition, 'unreadable request');
   }
 
-  closed(exchange: Exchange, flushed: boolean): void {
+  closed(exchange: Exchange, fate: Fate): void {
     this.connections--;
-    this.outbox.settle(exchange, flushed);
+    this.outbox.settle(exchange, fate);
     if (exchange.response) this.order.left(exchange.response.rid);
     if (this.state === 'over') return;
     if (!exchange.answered) {
@@ -190,7 +190,7 @@ export class BoshClient implements Client, ExchangeOwner {
     }
     // Whoever made the session does not know its sid: nobody does.
     const first = this.state === 'creating' || exchange.response?.rid === this.granted.rid;
-    if (first && !flushed) return this.abandon('lost');
+    if (first && fate === 'lost') return this.abandon('lost');
     if (this.connections === 0) {
       this.timeout.start((this.pausedFor ?? this.granted.inactivity) * 1000 + PATIENCE);
     } else if (!this.outbox.isEmpty) {
@@ -394,7 +394,7 @@ export class BoshClient implements Client, ExchangeOwner {
     if (end.reason === 'terminated' || end.reason === 'shutdown' || end.reason === 'auth-timeout') {
       this.session.bounceAll(outbox.takeAll());
     }
-    this.bury(termination);
+    this.bury(termination, end.reason === 'shutdown' && open.length === 0 && this.pausedFor === undefined);
   }
 
   // Answers.
@@ -548,11 +548,11 @@ export class BoshClient implements Client, ExchangeOwner {
     this.place.release();
   }
 
-  private bury(termination: Termination): void {
+  private bury(termination: Termination, awaited = false): void {
     const { legacy, contentType } = this.granted;
     const body = writeTermination(termination);
     const status = statusOf(termination.condition, legacy);
     const { origination, outbox } = this;
-    this.context.remove(this, new Tombstone({ origination, body, status, contentType, outbox }));
+    this.context.remove(this, new Tombstone({ origination, body, status, contentType, outbox }), awaited);
   }
 }

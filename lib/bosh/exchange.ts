@@ -4,13 +4,13 @@ import type { Stanza } from '../xml/index.js';
 import type { Link } from './chain.js';
 import type { Sender } from './origination.js';
 
+/** What became of an answer: the network has all of it, it has not, or nobody can say. */
+export type Fate = 'left' | 'lost' | 'unknown';
+
 /** Whoever answers a request: told when its connection is done with it. */
 export interface ExchangeOwner {
-  /**
-   * The answer has left, or the connection was closed before (also before there was an answer).
-   * @param flushed whether the whole answer was handed to the network
-   */
-  closed(exchange: Exchange, flushed: boolean): void;
+  /** The answer has left, or the connection was closed before (also before there was an answer). */
+  closed(exchange: Exchange, fate: Fate): void;
   /** It has to be answered soon, with whatever there is: who has its connection goes down. */
   release?(exchange: Exchange): void;
 }
@@ -80,9 +80,8 @@ export abstract class Exchange implements Sender {
 
   protected abstract write(body: Buffer, type: string, status: number, extra: Readonly<Record<string, string>> | undefined): void;
 
-  /** @param flushed whether the whole answer was handed to the network */
-  protected over(flushed: boolean): void {
+  protected over(fate: Fate): void {
     this.gone = true;
-    this.owner?.closed(this, flushed);
+    this.owner?.closed(this, fate);
   }
 }

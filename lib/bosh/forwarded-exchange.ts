@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Channel, ChannelEnd, ChannelHandler } from '../cluster/index.js';
 import { forwarded, type Peer } from '../http/index.js';
-import { Exchange } from './exchange.js';
+import { Exchange, type Fate } from './exchange.js';
 import { ForwardingKind, writeAnswer, type ForwardedRequest } from './forwarding.js';
 import type { HttpAnswers } from './http-answers.js';
 
@@ -41,18 +41,18 @@ export class ForwardedExchange extends Exchange implements ChannelHandler {
   }
 
   onMessage(kind: number, data: Buffer): void {
-    if (kind === ForwardingKind.Done) this.finish(data.length > 0);
+    if (kind === ForwardingKind.Done) this.finish(data.length > 0 ? 'left' : 'lost');
     else if (kind === ForwardingKind.Release && this.live) this.owner?.release?.(this);
   }
 
   onEnd(end: ChannelEnd): void {
-    // A node that has an answer gives it to the client before it says so.
-    this.finish(end !== 'ended' && this.answered && this.channel.hasArrived);
+    // A node that died may have given the answer to the client before.
+    this.finish(end !== 'ended' && this.answered ? 'unknown' : 'lost');
   }
 
-  private finish(flushed: boolean): void {
+  private finish(fate: Fate): void {
     if (this.gone) return;
     this.answers.done();
-    this.over(flushed);
+    this.over(fate);
   }
 }

@@ -1,7 +1,7 @@
 import type { Channel, ChannelEnd, ChannelHandler } from '../cluster/index.js';
 import type { ForwardableRequest, Peer } from '../http/index.js';
 import type { BodyFault } from './body-reader.js';
-import type { Exchange, ExchangeOwner } from './exchange.js';
+import type { Exchange, ExchangeOwner, Fate } from './exchange.js';
 
 /** What is said about a request that another node serves. */
 export enum ForwardingKind {
@@ -77,7 +77,7 @@ export class Forwarding implements ExchangeOwner, ChannelHandler {
   start(channel: Channel): void {
     this.channel = channel;
     this.exchange.owner = this;
-    if (this.exchange.gone) this.closed(this.exchange, false);
+    if (this.exchange.gone) this.closed(this.exchange, 'lost');
   }
 
   /** This node goes down: the client has to be answered, so that it asks another one. */
@@ -103,8 +103,8 @@ export class Forwarding implements ExchangeOwner, ChannelHandler {
     if (!this.exchange.answered) this.onFailed(end);
   }
 
-  closed(_exchange: Exchange, flushed: boolean): void {
-    this.channel?.send(ForwardingKind.Done, flushed && this.relayed ? FLUSHED : NOTHING);
+  closed(_exchange: Exchange, fate: Fate): void {
+    this.channel?.send(ForwardingKind.Done, fate === 'left' && this.relayed ? FLUSHED : NOTHING);
     this.channel?.end();
     this.channel = undefined;
     this.onOver(this);

@@ -60,7 +60,7 @@ export class HttpExchange extends Exchange {
   closed(): void {
     if (this.gone) return;
     this.http.done();
-    this.over(this.flushed);
+    this.over(this.flushed ? 'left' : 'lost');
   }
 
   private written(error: Error | null | undefined): void {

@@ -1,5 +1,5 @@
 import type { Stanza } from '../xml/index.js';
-import type { Exchange } from './exchange.js';
+import type { Exchange, Fate } from './exchange.js';
 import type { StoredResponses } from './responses.js';
 
 /** Bytes after which an answer takes no further stanza; one stanza goes in any case. */
@@ -56,7 +56,7 @@ export class Outbox {
 
   /** All of it, for which there will be no answer. */
   takeAll(): readonly Stanza[] {
-    const all = [...this.stored.takeLost(true), ...(this.queue ?? [])];
+    const all = [...this.stored.takeAll(), ...(this.queue ?? [])];
     this.queue = undefined;
     return all;
   }
@@ -67,8 +67,8 @@ export class Outbox {
   }
 
   /** An exchange is done: what its answer carried has left, or waits again. */
-  settle(exchange: Exchange, flushed: boolean): void {
-    this.left(this.stored.settle(exchange, flushed));
+  settle(exchange: Exchange, fate: Fate): void {
+    this.left(this.stored.settle(exchange, fate));
   }
 
   /** The client has all answers up to `rid`. */

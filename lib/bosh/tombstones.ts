@@ -1,6 +1,6 @@
 import { Timeout, type Clock } from '../clock.js';
 import { writeBody, type RequestBody } from './body.js';
-import type { Exchange, ExchangeOwner } from './exchange.js';
+import type { Exchange, ExchangeOwner, Fate } from './exchange.js';
 import type { Origination } from './origination.js';
 import type { Outbox } from './outbox.js';
 import { MAX_REPEATS } from './responses.js';
@@ -18,6 +18,9 @@ export interface Epitaph {
 
 /** Tells a client that comes too late why its session ended, and gives it what waited for it. */
 export class Tombstone implements ExchangeOwner {
+  /** Called when a client is told. */
+  onTold: (() => void) | undefined;
+
   constructor(private readonly epitaph: Epitaph) {}
 
   get origination(): Origination {
@@ -35,7 +38,10 @@ export class Tombstone implements ExchangeOwner {
       return exchange.deliver(again, contentType);
     }
     const stanzas = outbox.take();
-    if (stanzas.length === 0) return exchange.send(body, contentType, status);
+    if (stanzas.length === 0) {
+      exchange.send(body, contentType, status);
+      return this.onTold?.();
+    }
     const answer = { rid, hash, at: 0, body: writeBody('', stanzas), status: 200, repeats: 0, stanzas, exchange, next: undefined };
     stored.add(answer);
     exchange.deliver(answer, contentType);
@@ -46,8 +52,8 @@ export class Tombstone implements ExchangeOwner {
   }
 
   /** An answer of the session's last hours. */
-  closed(exchange: Exchange, flushed: boolean): void {
-    this.epitaph.outbox.settle(exchange, flushed);
+  closed(exchange: Exchange, fate: Fate): void {
+    this.epitaph.outbox.settle(exchange, fate);
   }
 }
 

@@ -18,16 +18,12 @@ export interface ChannelHandler {
 /** What a channel needs of the link that it runs on. */
 export interface ChannelLink {
   put(channel: Channel, kind: number, data: Buffer): void;
-  /** Whether the other node has a data frame. */
-  hasArrived(sequence: number): boolean;
   forget(channel: Channel): void;
 }
 
 /** One conversation with another node, in order, nothing lost or doubled as long as it lasts. */
 export class Channel {
   handler: ChannelHandler | undefined;
-  /** @internal Number of the data frame in which its last message leaves; Infinity before. */
-  lastFrame = 0;
   private over = false;
 
   constructor(
@@ -38,7 +34,6 @@ export class Channel {
   /** @param kind a number that the service gives a meaning, from 2 to 127 */
   send(kind: number, data: Buffer): void {
     if (this.over) return;
-    this.lastFrame = Infinity;
     this.link.put(this, kind, data);
   }
 
@@ -48,11 +43,6 @@ export class Channel {
     this.over = true;
     this.link.put(this, END_KIND, NOTHING);
     this.link.forget(this);
-  }
-
-  /** Whether the other node has all that was sent. */
-  get hasArrived(): boolean {
-    return this.link.hasArrived(this.lastFrame);
   }
 
   /** @internal */

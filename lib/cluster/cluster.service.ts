@@ -29,7 +29,7 @@ const MAX_STANZA = 16_777_216;
 const MINTED = new RegExp(`^[\\w-]{${NODE_ID_LENGTH}}\\.[\\w-]{1,64}$`);
 const NOTHING = Buffer.alloc(0);
 /** Of conversations that never began. */
-const NOWHERE: ChannelLink = { put: () => {}, hasArrived: () => false, forget: () => {} };
+const NOWHERE: ChannelLink = { put: () => {}, forget: () => {} };
 
 /** A link that another node asked for, and that it has still to use. */
 interface Offer {

@@ -149,10 +149,6 @@ export class Link implements ChannelLink {
     this.schedule();
   }
 
-  hasArrived(sequence: number): boolean {
-    return sequence <= this.confirmed;
-  }
-
   forget(channel: Channel): void {
     this.channels.delete(channel.id);
   }
@@ -171,10 +167,7 @@ export class Link implements ChannelLink {
     if (this.over) return;
     while (!this.packer.isEmpty && this.unconfirmedBytes < WINDOW) {
       const sequence = ++this.sequence;
-      const payload = this.packer.take((id) => {
-        const channel = this.channels.get(id);
-        if (channel) channel.lastFrame = sequence;
-      });
+      const payload = this.packer.take();
       this.unconfirmed.push({ sequence, payload });
       this.unconfirmedBytes += payload.length;
       this.transmit(FrameType.Data, sequence, payload);

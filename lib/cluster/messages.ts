@@ -33,11 +33,8 @@ export class Packer {
     return this.queue.length === 0;
   }
 
-  /**
-   * @param left called with the channel of each message that has left as a whole
-   * @returns as much as goes into one frame
-   */
-  take(left: (channel: number) => void): Buffer {
+  /** As much as goes into one frame. */
+  take(): Buffer {
     const frame = Buffer.allocUnsafeSlow(Math.min(FRAME_BYTES, this.bytes + HEADER));
     let at = 0;
     while (this.queue.length > 0 && frame.length - at > HEADER) {
@@ -57,7 +54,6 @@ export class Packer {
       this.sent = 0;
       this.bytes -= HEADER;
       this.queue.shift();
-      left(channel);
     }
     return frame.subarray(0, at);
   }

@@ -231,6 +231,30 @@ describe.each(BOSH_MODES)('the end of a BOSH session, on %s behind the %s', (pla
       await down;
     });
 
+    it('P12: at shutdown, waits for a client that is between two requests', async () => {
+      await start();
+      const { session, stream } = await bosh.pair();
+      const closing = bosh.gateway.app.close();
+      expect(await stream.seen.take()).toBe('close');
+      for (let i = 0; i < 50; i++) await new Promise(setImmediate);
+      expect((await session.send()).condition).toBe('system-shutdown');
+      await closing;
+    });
+
+    it('P12: at shutdown, waits two seconds at most, and not for one that has said that it pauses', async () => {
+      await start({ bosh: { maxpause: 60 } });
+      const { session } = await bosh.pair();
+      await session.send('', { pause: 60 });
+      await bosh.gateway.app.close();
+      await start();
+      const { stream } = await bosh.pair();
+      const closing = bosh.gateway.app.close();
+      expect(await stream.seen.take()).toBe('close');
+      for (let i = 0; i < 50; i++) await new Promise(setImmediate);
+      bosh.clock.tick(2100);
+      await closing;
+    });
+
     it('N5, P35: closes the app while requests are held', async () => {
       await start();
       const { session, stream } = await bosh.pair();

@@ -1,6 +1,8 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import process from 'node:process';
 import { XmppHealth } from 'nestjs-xmpp';
+import { BoshEndpoint } from '../../lib/bosh/bosh.endpoint.js';
+import { SessionRegistry } from '../../lib/session/index.js';
 import { body, BoshHttp, creation, type BoshAnswer } from '../support/bosh-client.js';
 import { message, presence } from '../support/bosh-gateway.js';
 import { RoamingSession, TestCluster } from '../support/cluster.js';
@@ -22,6 +24,7 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
 class Way {
   private readonly sockets = new Set<Socket>();
   private closed = false;
+  private muted = false;
 
   private constructor(
     private readonly server: Server,
@@ -36,7 +39,9 @@ class Way {
           this.sockets.delete(one);
           other.destroy();
         });
-        one.pipe(other);
+        one.on('data', (data: Buffer) => {
+          if (one === far || !this.muted) other.write(data);
+        });
       }
     });
   }
@@ -49,6 +54,11 @@ class Way {
 
   get url(): string {
     return `redis://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  /** What the node says is lost from now on; it still hears. */
+  mute(): void {
+    this.muted = true;
   }
 
   close(): void {
@@ -89,6 +99,9 @@ describe('Redis fails', () => {
 
   const health = (node: number) => cluster.nodes[node]!.app.get(XmppHealth).check();
 
+  /** Bytes for clients of the first node. */
+  const waiting = () => cluster.nodes[0]!.app.get(BoshEndpoint).load().bufferedBytes;
+
   /** As clients do: what can be repeated is repeated, byte for byte. */
   async function insist(session: RoamingSession, rid: number, payload: string, node?: number): Promise<BoshAnswer> {
     for (;;) {
@@ -122,6 +135,40 @@ describe('Redis fails', () => {
     cutStream.push(message('back'));
     expect((await insist(cut, ++cut.rid, presence('back'), 0)).body).toContain(`id='mback'`);
     await cutStream.seen.take((seen) => seen.includes(`id='pback'`));
+  });
+
+  it('C17, P10: who has the answer by a node that dies before it says so gets nothing twice; who asks again gets it again', async () => {
+    way = await Way.to(cluster.redis.port);
+    await cluster.add({ redis: way.url });
+    const [session, stream] = await open(0);
+    const held = session.send(presence('held'), {}, 1);
+    await stream.seen.take((seen) => seen.includes(`id='pheld'`));
+    way.mute();
+    stream.push(message(1));
+    const answer = await held;
+    expect(answer.payload).toBe(message(1));
+    await until(async () => waiting() === 0);
+
+    expect((await session.again(session.rid, presence('held'), {}, 0)).payload).toBe(message(1));
+    const next = session.send(presence('next'), {}, 0);
+    await stream.seen.take((seen) => seen.includes(`id='pnext'`));
+    stream.push(message(2));
+    expect((await next).payload).toBe(message(2));
+  });
+
+  it('C17, X8, P10: who had it by such a node and never comes back: the sender is told', async () => {
+    way = await Way.to(cluster.redis.port);
+    await cluster.add({ redis: way.url });
+    const [session, stream] = await open(0);
+    const held = session.send(presence('held'), {}, 1);
+    await stream.seen.take((seen) => seen.includes(`id='pheld'`));
+    way.mute();
+    stream.push(message(1));
+    await held;
+    await until(async () => waiting() === 0);
+    const sessions = cluster.nodes[0]!.app.get(SessionRegistry);
+    for (const { id } of sessions.list()) sessions.terminate(id);
+    expect(await stream.seen.take()).toContain('recipient-unavailable');
   });
 
   it('P10, P11: it restarts, empty, in the middle: what is repeated arrives once and in order', async () => {

@@ -312,6 +312,8 @@ export class BoshLink implements Link {
         if (!response.complete || attempt.sent !== sent) return again();
         // Recoverable, also with 503: the same once more.
         if (/^<body[^>]* type='error'/.test(text)) return again();
+        // As browsers' clients do: whoever stands in front could not reach anybody.
+        if (response.statusCode! >= 500) return again();
         if (response.statusCode !== 200) {
           done = true;
           return this.gone(`HTTP ${response.statusCode}`);

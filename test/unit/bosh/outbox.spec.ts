@@ -33,7 +33,7 @@ describe('what waits for a client', () => {
     expect([outbox.push(stanza(1000)), outbox.push(stanza(100))]).toEqual([true, false]);
     const { exchange } = give(outbox, 1);
     expect(drained).toBe(0); // given, but not gone
-    outbox.settle(exchange, true);
+    outbox.settle(exchange, 'left');
     expect(drained).toBe(1);
   });
 
@@ -42,26 +42,26 @@ describe('what waits for a client', () => {
     outbox.push(stanza(1100));
     const { exchange } = give(outbox, 1);
     outbox.end();
-    outbox.settle(exchange, true);
+    outbox.settle(exchange, 'left');
     expect([drained, outbox.bytes]).toEqual([0, 0]);
   });
 
   it('C17, R28: still waits when its answer never left', () => {
     const outbox = make(1000);
     outbox.push(stanza(1100));
-    outbox.settle(give(outbox, 1).exchange, false);
+    outbox.settle(give(outbox, 1).exchange, 'lost');
     expect([drained, outbox.isEmpty]).toEqual([0, false]);
     outbox.push(stanza(50));
     const again = give(outbox, 2);
     expect(again.lengths).toEqual([1100, 50]);
-    outbox.settle(again.exchange, true);
+    outbox.settle(again.exchange, 'left');
     expect(drained).toBe(1);
   });
 
   it('X8: comes out whole for those who have to tell its senders', () => {
     const outbox = make(1000);
     outbox.push(stanza(10));
-    outbox.settle(give(outbox, 1).exchange, false);
+    outbox.settle(give(outbox, 1).exchange, 'lost');
     outbox.push(stanza(20));
     expect(outbox.takeAll().map(({ byteLength }) => byteLength)).toEqual([10, 20]);
     expect(outbox.isEmpty).toBe(true);

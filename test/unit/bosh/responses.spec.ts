@@ -1,6 +1,6 @@
 import { EMPTY_BODY } from '../../../lib/bosh/body.js';
 import type { Exchange, StoredResponse } from '../../../lib/bosh/exchange.js';
-import { StoredResponses } from '../../../lib/bosh/responses.js';
+import { bytesOf, StoredResponses } from '../../../lib/bosh/responses.js';
 import { Stanza } from '../../../lib/xml/index.js';
 
 const stanza = (id: number) => Stanza.parse(`<message xmlns='jabber:client' id='${id}'/>`);
@@ -44,7 +44,7 @@ describe('stored responses', () => {
     const stored = new StoredResponses(2, false);
     const entry = response(1, 1, 2);
     stored.add(entry);
-    expect(stored.settle(leaving(entry), true)).toBe(stanza(1).byteLength * 2);
+    expect(stored.settle(leaving(entry), 'left')).toBe(stanza(1).byteLength * 2);
     expect([stored.hasLost, entry.stanzas]).toEqual([false, []]);
     expect(stored.get(1)!.body.toString()).toBe('body of 1');
   });
@@ -54,7 +54,7 @@ describe('stored responses', () => {
     const entries = [response(1, 1, 2), response(2, 3), response(3, 4)];
     const exchanges = entries.map(leaving);
     for (const entry of entries) stored.add(entry);
-    for (const index of [2, 0, 1]) expect(stored.settle(exchanges[index]!, false)).toBe(0);
+    for (const index of [2, 0, 1]) expect(stored.settle(exchanges[index]!, 'lost')).toBe(0);
     expect(ids(stored.takeLost())).toEqual(['1', '2', '3', '4']);
     expect(stored.hasLost).toBe(false);
     // Whoever asks for them now must not get the stanzas twice.
@@ -65,11 +65,61 @@ describe('stored responses', () => {
     const stored = new StoredResponses(2, false);
     const entry = response(1, 1);
     stored.add(entry);
-    stored.settle(leaving(entry), false);
+    stored.settle(leaving(entry), 'lost');
     stored.reclaim(entry);
     expect(stored.hasLost).toBe(false);
     expect(entry.body.toString()).toBe('body of 1');
-    expect(stored.settle(leaving(entry), true)).toBe(stanza(1).byteLength);
+    expect(stored.settle(leaving(entry), 'left')).toBe(stanza(1).byteLength);
+  });
+
+  describe('of which nobody knows whether they left', () => {
+    const doubtful = (count: number, entry: StoredResponse, acknowledged = false) => {
+      const stored = new StoredResponses(count, acknowledged);
+      stored.add(entry);
+      const bytes = bytesOf(entry.stanzas);
+      expect(stored.settle(leaving(entry), 'unknown')).toBe(bytes);
+      return stored;
+    };
+
+    it('C17, B18, P10: are given again to who asks, and what they carried in no other answer', () => {
+      const stored = doubtful(2, response(1, 1));
+      expect([stored.hasLost, stored.takeLost()]).toEqual([false, []]);
+      expect(stored.get(1)!.body.toString()).toBe('body of 1');
+    });
+
+    it('C17, X8: come out in order where no answer follows, and are empty then', () => {
+      const stored = doubtful(3, response(1, 1));
+      const never = response(2, 2);
+      stored.add(never);
+      stored.settle(leaving(never), 'lost');
+      expect(ids(stored.takeAll())).toEqual(['1', '2']);
+      expect(stored.takeAll()).toEqual([]);
+      expect(stored.get(1)!.body).toBe(EMPTY_BODY);
+    });
+
+    it('C17: are settled when they are given again', () => {
+      const entry = response(1, 1);
+      const stored = doubtful(2, entry);
+      expect(stored.settle(leaving(entry), 'left')).toBe(0);
+      expect(stored.takeAll()).toEqual([]);
+    });
+
+    it('C17: stay open when that fails', () => {
+      const entry = response(1, 1);
+      const stored = doubtful(2, entry);
+      stored.settle(leaving(entry), 'lost');
+      expect(stored.hasLost).toBe(false);
+      expect(ids(stored.takeAll())).toEqual(['1']);
+    });
+
+    it.each([
+      ['the requests that followed', false, (stored: StoredResponses) => [2, 3].forEach((rid) => stored.add(response(rid)))],
+      ['an acknowledgement', true, (stored: StoredResponses) => stored.trim(1)],
+    ])('B18, B19: are settled by %s', (_, acknowledged, proof) => {
+      const stored = doubtful(2, response(1, 1), acknowledged);
+      proof(stored);
+      expect(stored.takeAll()).toEqual([]);
+    });
   });
 
   it('C17: the old connection of an answer that leaves by another one says nothing about it', () => {
@@ -78,7 +128,7 @@ describe('stored responses', () => {
     const old = leaving(entry);
     leaving(entry);
     stored.add(entry);
-    expect(stored.settle(old, false)).toBe(0);
+    expect(stored.settle(old, 'lost')).toBe(0);
     expect(stored.hasLost).toBe(false);
   });
 
@@ -86,7 +136,7 @@ describe('stored responses', () => {
     const stored = new StoredResponses(2, true);
     const entry = response(1, 1);
     stored.add(entry);
-    stored.settle(leaving(entry), false);
+    stored.settle(leaving(entry), 'lost');
     expect(stored.trim(1)).toBe(stanza(1).byteLength);
     expect(stored.takeLost()).toEqual([]);
   });

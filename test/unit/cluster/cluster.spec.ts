@@ -32,8 +32,6 @@ describe('nodes', () => {
       expect(await mine.heard.take()).toBe('4:a');
       mine.channel.end();
       expect(await theirs.ends.take()).toBe('ended');
-      await stage.pass(200);
-      expect(mine.channel.hasArrived).toBe(true);
     });
 
     it('and lose nothing and double nothing on a bus that loses frames', async () => {
@@ -53,7 +51,6 @@ describe('nodes', () => {
         expect(await theirs.heard.take()).toBe(`2:${i}`);
         expect(await mine.heard.take()).toBe(`2:${i}`);
       }
-      expect([mine.channel.hasArrived, theirs.channel.hasArrived]).toEqual([true, true]);
     });
 
     it('through a short time without the bus, which has forgotten everything', async () => {
