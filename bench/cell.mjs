@@ -124,6 +124,13 @@ export class Cell {
     return residentBytes(this.pid);
   }
 
+  /** Bytes that V8 holds in the target, which is Node, on its heap and beside it: without what it has in hand, or the system for it. */
+  async held() {
+    await this.settle();
+    const { heapUsed, external } = await this.running.child.ask({ what: 'collect' });
+    return heapUsed + external;
+  }
+
   residentNow() {
     return residentBytes(this.pid);
   }
