@@ -10,13 +10,14 @@ const read = (...path: string[]): string => readFileSync(join(ROOT, ...path), 'u
 
 describe('docs/PERFORMANCE.md', () => {
   const runs = readdirSync(RESULTS)
-    .filter((name) => name.endsWith('.json'))
+    .filter((name) => /^run-\d+\.json$/.test(name))
     .toSorted()
     .map((name) => JSON.parse(read('bench', 'results', name)) as Run);
 
   it('shows what bench/results/ holds; npm run bench:page writes it', () => {
     const page = read('docs', 'PERFORMANCE.md');
-    expect(fill(page, sections(runs, SCENARIOS))).toBe(page);
+    const profiles = JSON.parse(read('bench', 'results', 'profiles.json')) as Run;
+    expect(fill(page, sections(runs, SCENARIOS, profiles))).toBe(page);
     expect(plot(runs, SCENARIOS)).toBe(read('docs', 'images', 'performance.svg'));
   });
 
