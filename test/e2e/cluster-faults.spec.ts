@@ -112,6 +112,20 @@ describe('Redis fails', () => {
     }
   }
 
+  /** A session whose client has message 1 by another node, which dies before it says so; the first node has given that one up. */
+  async function answeredByOneThatDies(): Promise<[RoamingSession, ScriptedStream]> {
+    way = await Way.to(cluster.redis.port);
+    await cluster.add({ redis: way.url });
+    const [session, stream] = await open(0);
+    const held = session.send(presence('held'), {}, 1);
+    await stream.seen.take((seen) => seen.includes(`id='pheld'`));
+    way.mute();
+    stream.push(message(1));
+    expect((await held).payload).toBe(message(1));
+    await until(async () => waiting() === 0);
+    return [session, stream];
+  }
+
   it('P10: a node that is cut off from it serves its own; the others notice nothing, and count it as dead until it is back', async () => {
     way = await Way.to(cluster.redis.port);
     await cluster.add({ redis: way.url });
@@ -138,17 +152,7 @@ describe('Redis fails', () => {
   });
 
   it('C17, P10: who has the answer by a node that dies before it says so gets nothing twice; who asks again gets it again', async () => {
-    way = await Way.to(cluster.redis.port);
-    await cluster.add({ redis: way.url });
-    const [session, stream] = await open(0);
-    const held = session.send(presence('held'), {}, 1);
-    await stream.seen.take((seen) => seen.includes(`id='pheld'`));
-    way.mute();
-    stream.push(message(1));
-    const answer = await held;
-    expect(answer.payload).toBe(message(1));
-    await until(async () => waiting() === 0);
-
+    const [session, stream] = await answeredByOneThatDies();
     expect((await session.again(session.rid, presence('held'), {}, 0)).payload).toBe(message(1));
     const next = session.send(presence('next'), {}, 0);
     await stream.seen.take((seen) => seen.includes(`id='pnext'`));
@@ -157,15 +161,7 @@ describe('Redis fails', () => {
   });
 
   it('C17, X8, P10: who had it by such a node and never comes back: the sender is told', async () => {
-    way = await Way.to(cluster.redis.port);
-    await cluster.add({ redis: way.url });
-    const [session, stream] = await open(0);
-    const held = session.send(presence('held'), {}, 1);
-    await stream.seen.take((seen) => seen.includes(`id='pheld'`));
-    way.mute();
-    stream.push(message(1));
-    await held;
-    await until(async () => waiting() === 0);
+    const [, stream] = await answeredByOneThatDies();
     const sessions = cluster.nodes[0]!.app.get(SessionRegistry);
     for (const { id } of sessions.list()) sessions.terminate(id);
     expect(await stream.seen.take()).toContain('recipient-unavailable');
