@@ -110,4 +110,22 @@ describe('the ledger of the soak', () => {
     ledger.received({ user: 'bob', stream: {} }, bob, id);
     expect(faults()).toHaveLength(2);
   });
+
+  it('knows that whoever comes takes the place of a ghost at the same address, and that another stays: it gets what is sent to nobody', () => {
+    const ghosts = ['bob@localhost/web', 'bob@localhost/r'].map((address) => {
+      const ghost = ledger.begin('bob');
+      ghost.address = address;
+      ledger.died(ghost, 20_000);
+      return ghost;
+    });
+    const next = ledger.begin('bob');
+    next.address = 'bob@localhost/r';
+    ledger.replace(next);
+    expect(ghosts.map(({ goneAt, diedAt }) => goneAt === diedAt! + 20_000)).toEqual([true, false]);
+    const id = send();
+    alice.confirm(1);
+    get(id);
+    ledger.bounced('alice', id);
+    expect(faults()).toEqual([]);
+  });
 });

@@ -27,8 +27,10 @@ export class Life {
   leavingAt = Infinity;
   /** When it was last heard of. */
   aliveAt = Date.now();
-  /** The user was online again, or the server must have noticed. */
+  /** The user was online again at its address, or the server must have noticed. */
   goneAt = Infinity;
+  /** Its full JID, as soon as that is known: what is sent to one that is not there goes to the user's others. */
+  address: string | undefined;
 
   constructor(
     readonly number: number,
@@ -103,10 +105,11 @@ export class Ledger {
     return life;
   }
 
-  /** It takes the place of those before it: nothing is sent there any more. */
+  /** It takes the place of those before it at its address: nothing is sent there any more. */
   replace(life: Life): void {
     for (const before of this.lives.get(life.user) ?? []) {
-      if (before !== life) before.goneAt = Math.min(before.goneAt, Date.now());
+      const elsewhere = before.address !== undefined && before.address !== life.address;
+      if (before !== life && !elsewhere) before.goneAt = Math.min(before.goneAt, Date.now());
     }
   }
 
@@ -160,7 +163,9 @@ export class Ledger {
     if (!entry) return this.fault(`${user} was told of ${id}, which nobody sent`);
     if (entry.life.user !== user) return this.fault(`${user} was told of ${id}, which is not his`);
     if (entry.bounced++ > 0 && !this.excuse(entry)) this.fault(`${id} was bounced ${entry.bounced} times`);
-    if (entry.readers.length > 0 && !this.excuse(entry)) this.fault(`${id} was bounced, and ${entry.to} has it`);
+    if (entry.readers.length === 0) return;
+    if (this.excuse(entry)) this.note(entry.to, `${id} was bounced, too`);
+    else this.fault(`${id} was bounced, and ${entry.to} has it`);
   }
 
   fault(text: string, kind?: Fault['kind']): void {

@@ -54,6 +54,8 @@ const OPTIONS = {
 };
 /** Milliseconds in which everything is over: inactivity, stream management, tombstones. */
 const SETTLES_IN = 50_000;
+/** Milliseconds of that for which at least nobody does anything before memory is looked at: streams that could be resumed are gone by then. */
+const FORGETS_IN = 30_000;
 
 /** People who come and go through a proxy that loses things; every message is counted. */
 export async function soak(options: SoakOptions): Promise<SoakResult> {
@@ -151,7 +153,7 @@ async function quiet(gateway: SoakGateway, before?: Holdings): Promise<Holdings>
     const now = await gateway.report();
     const still = now.sockets === last.sockets && Math.abs(now.heapUsed - last.heapUsed) < 100_000;
     const back = !before || (now.sockets <= before.sockets && JSON.stringify(now.handles) === JSON.stringify(before.handles));
-    if ((still && back && (before || Date.now() > until - SETTLES_IN + 30_000)) || Date.now() > until) return now;
+    if ((still && back && Date.now() > until - SETTLES_IN + FORGETS_IN) || Date.now() > until) return now;
     last = now;
   }
 }
