@@ -1,19 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { Module } from '@nestjs/common';
-import {
-  EmbeddedUpstream,
-  StanzaError,
-  TcpUpstream,
-  XmppInterceptor,
-  type Interception,
-  type Stanza,
-  type XmppStanzaInterceptor,
-  type XmppUpstream,
-} from 'nestjs-xmpp';
-import { SystemClock } from '../../lib/clock.js';
+import { StanzaError, XmppInterceptor, type Interception, type Stanza, type XmppStanzaInterceptor } from 'nestjs-xmpp';
 import { startApp, type TestApp } from '../support/app.js';
-import { startProsody, type Prosody } from '../support/prosody.js';
 import { openStream, TRANSPORTS, type WebClient, type WebTransport } from '../support/web-client.js';
+import { startUpstream, UPSTREAMS, type RunningUpstream } from './upstreams.js';
 
 const SM = 'urn:xmpp:sm:3';
 
@@ -106,26 +95,17 @@ class Counting {
 
 const hOf = (xml: string) => Number(/ h=["'](\d+)/.exec(xml)![1]);
 
-describe.each(['the embedded server', 'Prosody'])('interceptors where stream management runs, in front of %s', (server) => {
-  const clock = new SystemClock();
-  let prosody: Prosody | undefined;
+describe.each(UPSTREAMS)('interceptors where stream management runs, in front of %s', (server) => {
+  let running: RunningUpstream | undefined;
   let app: TestApp;
 
   beforeAll(async () => {
-    let upstream: XmppUpstream;
-    if (server === 'Prosody') {
-      prosody = await startProsody();
-      const ca = await readFile(prosody.caFile);
-      upstream = new TcpUpstream({ clock, ca, starttls: 'required', server: { host: '127.0.0.1', port: prosody.port, tls: 'starttls' } });
-    } else {
-      upstream = new EmbeddedUpstream({ users: { alice: 'alice', bob: 'bob' } });
-    }
-    app = await startApp({ options: { upstream }, imports: [HooksModule] });
+    running = await startUpstream(server);
+    app = await startApp({ options: { upstream: running.upstream }, imports: [HooksModule] });
   }, 60_000);
   afterAll(async () => {
     await app?.close();
-    clock.stop();
-    await prosody?.stop();
+    await running?.stop();
   });
 
   it.each(TRANSPORTS)('U8: drop and refuse what is said over %s, and both ends count the same, also after a resumption', async (transport) => {

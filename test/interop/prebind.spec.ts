@@ -1,45 +1,34 @@
-import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { EmbeddedUpstream, TcpUpstream, XmppSessionService, type XmppUpstream } from 'nestjs-xmpp';
+import { XmppSessionService } from 'nestjs-xmpp';
 import type { Browser } from 'playwright-core';
-import { SystemClock } from '../../lib/clock.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { body, BoshHttp, creation } from '../support/bosh-client.js';
 import { startChromium } from '../support/chromium.js';
 import { Mailbox } from '../support/mailbox.js';
-import { startProsody, type Prosody } from '../support/prosody.js';
+import { startUpstream, UPSTREAMS, type RunningUpstream } from './upstreams.js';
 
 const STROPHE = join(dirname(createRequire(import.meta.url).resolve('strophe.js/package.json')), 'dist', 'strophe.umd.cjs');
 const ALICE = { domain: 'localhost', username: 'alice', password: 'alice' } as const;
 const BOB = { domain: 'localhost', username: 'bob', password: 'bob' } as const;
 const message = (to: string, id: string) => `<message xmlns='jabber:client' to='${to}' id='${id}' type='chat'><body>hi</body></message>`;
 
-describe.each(['the embedded server', 'Prosody'])('prebinding at %s', (server) => {
-  const clock = new SystemClock();
-  let prosody: Prosody | undefined;
-  let upstream: XmppUpstream;
+describe.each(UPSTREAMS)('prebinding at %s', (server) => {
+  let running: RunningUpstream | undefined;
   let app: TestApp;
   let http: BoshHttp;
   let sessions: XmppSessionService;
 
   beforeAll(async () => {
-    if (server === 'Prosody') {
-      prosody = await startProsody();
-      const ca = await readFile(prosody.caFile);
-      upstream = new TcpUpstream({ clock, ca, starttls: 'required', server: { host: '127.0.0.1', port: prosody.port, tls: 'starttls' } });
-    } else {
-      upstream = new EmbeddedUpstream({ users: { alice: 'alice', bob: 'bob' } });
-    }
-    app = await startApp({ options: { upstream } });
+    running = await startUpstream(server);
+    app = await startApp({ options: { upstream: running.upstream } });
     http = new BoshHttp(app.boshUrl);
     sessions = app.app.get(XmppSessionService);
   }, 60_000);
   afterAll(async () => {
     http?.close();
     await app?.close();
-    clock.stop();
-    await prosody?.stop();
+    await running?.stop();
   });
 
   it('P7: logs in by SCRAM, and the client goes on with sid and rid', async () => {

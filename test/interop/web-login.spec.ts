@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Global, Injectable, Module } from '@nestjs/common';
@@ -6,23 +5,20 @@ import { JwtModule, JwtService } from '@nestjs/jwt';
 import { client as xmppjs } from '@xmpp/client';
 import {
   EmbeddedUpstream,
-  TcpUpstream,
   XMPP_CREDENTIALS,
   XmppSessionService,
   type ConnectContext,
   type XmppCredentials,
   type XmppLogin,
-  type XmppUpstream,
 } from 'nestjs-xmpp';
 import { createClient } from 'stanza';
 import 'strophe.js';
-import { SystemClock } from '../../lib/clock.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { body, BoshHttp, creation, type BoshAnswer } from '../support/bosh-client.js';
 import { startChromium } from '../support/chromium.js';
-import { startProsody, type Prosody } from '../support/prosody.js';
 import { open, RawWebSocket } from '../support/websocket-client.js';
 import './drivers/xmppjs.js'; // gives it a WebSocket
+import { startUpstream, UPSTREAMS, type RunningUpstream } from './upstreams.js';
 
 const STROPHE = join(dirname(createRequire(import.meta.url).resolve('strophe.js/package.json')), 'dist', 'strophe.umd.cjs');
 const EXTERNAL = />EXTERNAL<\/mechanism>/;
@@ -53,24 +49,16 @@ class Credentials implements XmppCredentials {
 })
 class CredentialsModule {}
 
-describe.each(['the embedded server', 'Prosody'])('a web user, in front of %s', (server) => {
-  const clock = new SystemClock();
-  let prosody: Prosody | undefined;
+describe.each(UPSTREAMS)('a web user, in front of %s', (server) => {
+  let running: RunningUpstream | undefined;
   let app: TestApp;
   let sessions: XmppSessionService;
   let http: BoshHttp;
   let token: string;
 
   beforeAll(async () => {
-    let upstream: XmppUpstream;
-    if (server === 'Prosody') {
-      prosody = await startProsody();
-      const ca = await readFile(prosody.caFile);
-      upstream = new TcpUpstream({ clock, ca, starttls: 'required', server: { host: '127.0.0.1', port: prosody.port, tls: 'starttls' } });
-    } else {
-      upstream = new EmbeddedUpstream({ users: { alice: 'alice', bob: 'bob' } });
-    }
-    app = await startApp({ options: { upstream, webLogin: { anonymous: true } }, imports: [CredentialsModule] });
+    running = await startUpstream(server);
+    app = await startApp({ options: { upstream: running.upstream, webLogin: { anonymous: true } }, imports: [CredentialsModule] });
     sessions = app.app.get(XmppSessionService);
     token = await app.app.get(JwtService, { strict: false }).signAsync({ sub: 'alice' });
     http = new BoshHttp(app.boshUrl);
@@ -78,8 +66,7 @@ describe.each(['the embedded server', 'Prosody'])('a web user, in front of %s', 
   afterAll(async () => {
     http?.close();
     await app?.close();
-    clock.stop();
-    await prosody?.stop();
+    await running?.stop();
   });
 
   const cookie = () => ({ Cookie: `a=b; user=${token}` });
