@@ -15,6 +15,8 @@ const ARRIVES_IN = 15_000;
 /** Milliseconds in which a message can be on its way while the stream of its receiver ends. */
 const CROSSES_IN = 3000;
 
+const named = (name: string, count: number) => Array.from({ length: count }, (_, i) => `${name}${i}`);
+
 /** Somebody who talks all the time; what ends his stream he survives. */
 class Talker {
   /** Why each of his streams was over. */
@@ -80,33 +82,50 @@ describe('nodes that come and go', () => {
   let cluster: SampleCluster;
   let proxy: LossyProxy;
   let gate: Gate;
-  const ledger = new Ledger();
-  const killed = new Ledger();
-  const talkers: Talker[] = [];
+  /** Those of one test; another has its own, with other names. */
+  let talkers: Talker[] = [];
+  let ledger: Ledger;
+  let over: boolean;
 
   beforeAll(async () => {
-    const names = Array.from({ length: 4 * EACH }, (_, i) => `user${i}`);
-    cluster = await SampleCluster.start({ XMPP_USERS: names.map((name) => `${name}:${name}`).join(',') });
+    const users = [...named('user', 4 * EACH), ...named('survivor', 2 * EACH)];
+    cluster = await SampleCluster.start({ XMPP_USERS: users.map((name) => `${name}:${name}`).join(',') });
     proxy = await LossyProxy.to(Number(new URL(cluster.url).port));
     gate = { proxy, domain: DOMAIN };
-    for (const [i, name] of names.entries()) talkers.push(new Talker(name, i % 2 ? 'bosh' : 'websocket', i % 4 < 2, gate, ledger));
   }, 60_000);
   afterAll(async () => {
-    for (const { client } of talkers) client?.drop();
     await proxy?.close();
     await cluster?.stop();
   });
+  beforeEach(() => {
+    ledger = new Ledger();
+    over = false;
+  });
+  afterEach(() => {
+    over = true;
+    for (const { client } of talkers) client?.drop();
+  });
 
-  it('Q1, P10, P11: three nodes are restarted in turn under load: who resumes has everything once and in order, the others are told', async () => {
-    await Promise.all(talkers.map((talker) => talker.login()));
-    const random = new Random(8);
-    let over = false;
-    const talking = Promise.all(talkers.map((talker, i) => talker.talk(talkers.filter((other) => other !== talker), random.fork(i), () => over)));
-    for (const node of [0, 1, 2]) await cluster.restart(node);
+  /** All talk with one another, from now until `over`. */
+  function talk(seed: number): Promise<unknown> {
+    const random = new Random(seed);
+    return Promise.all(talkers.map((talker, i) => talker.talk(talkers.filter((other) => other !== talker), random.fork(i), () => over)));
+  }
+
+  /** Nobody says anything more, and what was said has arrived. */
+  async function silence(talking: Promise<unknown>): Promise<void> {
     over = true;
     await talking;
     for (const until = Date.now() + ARRIVES_IN; ledger.open > 0 && Date.now() < until; ) await wait(50);
     await Promise.all(talkers.map(({ client }) => client.fence()));
+  }
+
+  it('Q1, P10, P11: three nodes are restarted in turn under load: who resumes has everything once and in order, the others are told', async () => {
+    talkers = named('user', 4 * EACH).map((name, i) => new Talker(name, i % 2 ? 'bosh' : 'websocket', i % 4 < 2, gate, ledger));
+    await Promise.all(talkers.map((talker) => talker.login()));
+    const talking = talk(8);
+    for (const node of [0, 1, 2]) await cluster.restart(node);
+    await silence(talking);
 
     const account = ledger.account();
     // Neither lost, nor doubled, nor out of order.
@@ -127,20 +146,15 @@ describe('nodes that come and go', () => {
   }, 120_000);
 
   it('P10, W17, U12: every node is killed in turn under load: who resumes, through another one, has everything once and in order', async () => {
-    const survivors = talkers.filter(({ managed }) => managed).map(({ user, transport }) => new Talker(user, transport, true, gate, killed));
-    await Promise.all(survivors.map((talker) => talker.login()));
-    const random = new Random(9);
-    let over = false;
-    const talking = Promise.all(survivors.map((talker, i) => talker.talk(survivors.filter((other) => other !== talker), random.fork(i), () => over)));
+    talkers = named('survivor', 2 * EACH).map((name, i) => new Talker(name, i % 2 ? 'bosh' : 'websocket', true, gate, ledger));
+    await Promise.all(talkers.map((talker) => talker.login()));
+    const talking = talk(9);
     for (const node of [0, 1, 2]) await cluster.restart(node, 'SIGKILL');
-    over = true;
-    await talking;
-    for (const until = Date.now() + ARRIVES_IN; killed.open > 0 && Date.now() < until; ) await wait(50);
-    await Promise.all(survivors.map(({ client }) => client.fence()));
-    const account = killed.account();
+    await silence(talking);
+    const account = ledger.account();
     expect(account).toMatchObject({ faults: [], crossed: 0 });
     expect(account.sent).toBeGreaterThan(200);
-    expect(survivors.reduce((sum, { resumed }) => sum + resumed, 0)).toBeGreaterThanOrEqual(survivors.length);
-    await Promise.all(survivors.map(({ client }) => client.leave()));
+    expect(talkers.reduce((sum, { resumed }) => sum + resumed, 0)).toBeGreaterThanOrEqual(talkers.length);
+    await Promise.all(talkers.map(({ client }) => client.leave()));
   }, 120_000);
 });
