@@ -69,6 +69,7 @@ export interface CpuProfile {
   readonly timeDeltas: readonly number[];
 }
 
+export declare function readResults(folder: string): { readonly files: readonly string[]; readonly runs: readonly Run[]; readonly profiles: Run };
 export declare function summarize(numbers: readonly number[]): Summary | undefined;
 export declare function rowsOf(cells: readonly Measurement[], scenarios: readonly Scenario[]): Row[];
 export declare function align(lines: readonly (readonly string[])[]): string;

@@ -1,22 +1,17 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { fill, plot, sections, type Run } from '../../../bench/report/index.mjs';
+import { fill, plot, readResults, sections } from '../../../bench/report/index.mjs';
 import { SCENARIOS } from '../../../bench/scenarios.mjs';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
-const RESULTS = join(ROOT, 'bench', 'results');
 const read = (...path: string[]): string => readFileSync(join(ROOT, ...path), 'utf8');
 
 describe('docs/PERFORMANCE.md', () => {
-  const runs = readdirSync(RESULTS)
-    .filter((name) => /^run-\d+\.json$/.test(name))
-    .toSorted()
-    .map((name) => JSON.parse(read('bench', 'results', name)) as Run);
+  const { runs, profiles } = readResults(join(ROOT, 'bench', 'results'));
 
   it('shows what bench/results/ holds; npm run bench:page writes it', () => {
     const page = read('docs', 'PERFORMANCE.md');
-    const profiles = JSON.parse(read('bench', 'results', 'profiles.json')) as Run;
     expect(fill(page, sections(runs, SCENARIOS, profiles))).toBe(page);
     expect(plot(runs, SCENARIOS)).toBe(read('docs', 'images', 'performance.svg'));
   });
