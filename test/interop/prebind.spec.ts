@@ -1,14 +1,13 @@
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { XmppSessionService } from 'nestjs-xmpp';
 import type { Browser } from 'playwright-core';
 import { startApp, type TestApp } from '../support/app.js';
 import { body, BoshHttp, creation } from '../support/bosh-client.js';
 import { startChromium } from '../support/chromium.js';
 import { Mailbox } from '../support/mailbox.js';
+import { packageFile } from '../support/packages.js';
 import { startUpstream, UPSTREAMS, type RunningUpstream } from './upstreams.js';
 
-const STROPHE = join(dirname(createRequire(import.meta.url).resolve('strophe.js/package.json')), 'dist', 'strophe.umd.cjs');
+const STROPHE = packageFile('strophe.js', 'dist', 'strophe.umd.cjs');
 const ALICE = { domain: 'localhost', username: 'alice', password: 'alice' } as const;
 const BOB = { domain: 'localhost', username: 'bob', password: 'bob' } as const;
 const message = (to: string, id: string) => `<message xmlns='jabber:client' to='${to}' id='${id}' type='chat'><body>hi</body></message>`;

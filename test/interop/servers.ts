@@ -1,7 +1,7 @@
 import { startEjabberd } from '../support/ejabberd.js';
+import { packageVersion } from '../support/packages.js';
 import { startProsody } from '../support/prosody.js';
 import type { SampleEnvironment } from '../support/sample.js';
-import { packageVersion } from './drivers/packages.js';
 
 export const DOMAIN = 'localhost';
 

@@ -1,5 +1,3 @@
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { Global, Injectable, Module } from '@nestjs/common';
 import { JwtModule, JwtService } from '@nestjs/jwt';
 import { client as xmppjs } from '@xmpp/client';
@@ -16,11 +14,12 @@ import 'strophe.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { body, BoshHttp, creation, type BoshAnswer } from '../support/bosh-client.js';
 import { startChromium } from '../support/chromium.js';
+import { packageFile } from '../support/packages.js';
 import { open, RawWebSocket } from '../support/websocket-client.js';
 import './drivers/xmppjs.js'; // gives it a WebSocket
 import { startUpstream, UPSTREAMS, type RunningUpstream } from './upstreams.js';
 
-const STROPHE = join(dirname(createRequire(import.meta.url).resolve('strophe.js/package.json')), 'dist', 'strophe.umd.cjs');
+const STROPHE = packageFile('strophe.js', 'dist', 'strophe.umd.cjs');
 const EXTERNAL = />EXTERNAL<\/mechanism>/;
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 

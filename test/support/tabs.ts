@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,10 +7,11 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import ts from 'typescript';
 import { startChromium } from './chromium.js';
 import { Mailbox } from './mailbox.js';
+import { packageFile } from './packages.js';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const CLIENT = join(HERE, '..', '..', 'client');
-const STROPHE = join(dirname(createRequire(import.meta.url).resolve('strophe.js/package.json')), 'dist', 'strophe.esm.js');
+const STROPHE = packageFile('strophe.js', 'dist', 'strophe.esm.js');
 
 const PAGE = `<!doctype html><title>Tab</title>
 <link rel="icon" href="data:,">

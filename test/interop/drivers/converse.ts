@@ -1,5 +1,5 @@
+import { packageFile, packageVersion } from '../../support/packages.js';
 import { inChromium } from './chromium.js';
-import { packageFile, packageVersion } from './packages.js';
 
 /** Converse in a browser page, with its own user interface. */
 export const converse = inChromium({

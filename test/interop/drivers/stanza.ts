@@ -1,7 +1,7 @@
 import type { Agent } from 'stanza';
+import { packageVersion } from '../../support/packages.js';
 import './in-order.js';
 import type { ChatClient, Driver, Listener, Login, Recovery } from './driver.js';
-import { packageVersion } from './packages.js';
 
 // Not by a static import: those of CommonJS modules come before all others.
 const { createClient } = await import('stanza');

@@ -1,5 +1,5 @@
+import { packageFile, packageVersion } from '../../support/packages.js';
 import { inChromium } from './chromium.js';
-import { packageFile, packageVersion } from './packages.js';
 
 /** Strophe in a browser page. */
 export const stropheInChromium = inChromium({

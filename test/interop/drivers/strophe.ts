@@ -1,7 +1,7 @@
 import 'strophe.js';
+import { packageVersion } from '../../support/packages.js';
 import type { ChatScope } from './chat.js';
 import type { Driver } from './driver.js';
-import { packageVersion } from './packages.js';
 import './strophe-chat.js';
 
 /**

@@ -1,7 +1,7 @@
 import { client, type Element, xml } from '@xmpp/client';
 import { WebSocket } from 'ws';
+import { packageVersion } from '../../support/packages.js';
 import type { ChatClient, Driver, Listener, Login, Recovery } from './driver.js';
-import { packageVersion } from './packages.js';
 
 // It takes the WebSocket of its surroundings, which Node has from version 22 on.
 (globalThis as { WebSocket?: unknown }).WebSocket ??= WebSocket;
