@@ -83,10 +83,9 @@ export class SoakClient implements LinkHandler {
   /** Logs in, or attaches, and is available. */
   async login(): Promise<void> {
     const { gate, ledger, user, transport, key, prebound, managed } = this.options;
-    this.life = this.options.joins ? ledger.beginSender(user) : ledger.begin(user);
+    this.life = this.options.joins ? ledger.beginSender(user) : ledger.begin(user, this.full);
     this.beginStream();
     if (prebound) {
-      this.life.address = prebound.jid;
       this.link = BoshLink.attach(gate, this, prebound);
     } else {
       this.link = await openLink(transport, gate, this, key);
@@ -99,7 +98,6 @@ export class SoakClient implements LinkHandler {
       const bound = await this.take((element) => element.kind === 'iq' && element.attribute('id') === 'bind');
       this.full = bound.child('bind', BIND)?.child('jid')?.text() ?? '';
       if (this.full === '') throw new Error(`${user} was not bound: ${bound}`);
-      this.life.address = this.full;
       ledger.replace(this.life);
     }
     if (managed) {

@@ -113,14 +113,11 @@ describe('the ledger of the soak', () => {
 
   it('knows that whoever comes takes the place of a ghost at the same address, and that another stays: it gets what is sent to nobody', () => {
     const ghosts = ['bob@localhost/web', 'bob@localhost/r'].map((address) => {
-      const ghost = ledger.begin('bob');
-      ghost.address = address;
+      const ghost = ledger.begin('bob', address);
       ledger.died(ghost, 20_000);
       return ghost;
     });
-    const next = ledger.begin('bob');
-    next.address = 'bob@localhost/r';
-    ledger.replace(next);
+    ledger.replace(ledger.begin('bob', 'bob@localhost/r'));
     expect(ghosts.map(({ goneAt, diedAt }) => goneAt === diedAt! + 20_000)).toEqual([true, false]);
     const id = send();
     alice.confirm(1);

@@ -29,12 +29,12 @@ export class Life {
   aliveAt = Date.now();
   /** The user was online again at its address, or the server must have noticed. */
   goneAt = Infinity;
-  /** Its full JID, as soon as that is known: what is sent to one that is not there goes to the user's others. */
-  address: string | undefined;
 
   constructor(
     readonly number: number,
     readonly user: string,
+    /** Its full JID: what is sent to one that is not there goes to the user's others. */
+    readonly address: string,
   ) {}
 
   /** Everything that was sent so far is with the server. */
@@ -99,8 +99,8 @@ export class Ledger {
   private count = 0;
   private overtaken = 0;
 
-  begin(user: string): Life {
-    const life = new Life(++this.count, user);
+  begin(user: string, address = user): Life {
+    const life = new Life(++this.count, user, address);
     this.lives.set(user, [...(this.lives.get(user) ?? []), life]);
     return life;
   }
@@ -108,14 +108,13 @@ export class Ledger {
   /** It takes the place of those before it at its address: nothing is sent there any more. */
   replace(life: Life): void {
     for (const before of this.lives.get(life.user) ?? []) {
-      const elsewhere = before.address !== undefined && before.address !== life.address;
-      if (before !== life && !elsewhere) before.goneAt = Math.min(before.goneAt, Date.now());
+      if (before !== life && before.address === life.address) before.goneAt = Math.min(before.goneAt, Date.now());
     }
   }
 
   /** One that only sends; another life of the user's gets what is sent to him. */
   beginSender(user: string): Life {
-    return new Life(++this.count, user);
+    return new Life(++this.count, user, user);
   }
 
   /** A life ended without a word. `patience`: milliseconds until the server must have noticed. */
@@ -162,9 +161,10 @@ export class Ledger {
     const entry = this.entries.get(id);
     if (!entry) return this.fault(`${user} was told of ${id}, which nobody sent`);
     if (entry.life.user !== user) return this.fault(`${user} was told of ${id}, which is not his`);
-    if (entry.bounced++ > 0 && !this.excuse(entry)) this.fault(`${id} was bounced ${entry.bounced} times`);
+    const excused = this.excuse(entry);
+    if (entry.bounced++ > 0 && !excused) this.fault(`${id} was bounced ${entry.bounced} times`);
     if (entry.readers.length === 0) return;
-    if (this.excuse(entry)) this.note(entry.to, `${id} was bounced, too`);
+    if (excused) this.note(entry.to, `${id} was bounced, too`);
     else this.fault(`${id} was bounced, and ${entry.to} has it`);
   }
 

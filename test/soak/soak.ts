@@ -54,7 +54,7 @@ const OPTIONS = {
 };
 /** Milliseconds in which everything is over: inactivity, stream management, tombstones. */
 const SETTLES_IN = 50_000;
-/** Milliseconds of that for which at least nobody does anything before memory is looked at: streams that could be resumed are gone by then. */
+/** Milliseconds without anybody, the least before memory is looked at: streams that could be resumed are gone by then. */
 const FORGETS_IN = 30_000;
 
 /** People who come and go through a proxy that loses things; every message is counted. */
@@ -147,13 +147,14 @@ async function settle(world: World): Promise<void> {
 
 /** What the gateway holds when nothing happens any more, and all that waits for time to pass is over. */
 async function quiet(gateway: SoakGateway, before?: Holdings): Promise<Holdings> {
-  const until = Date.now() + SETTLES_IN;
+  const begun = Date.now();
   for (let last = await gateway.report(); ; ) {
     await wait(3000);
     const now = await gateway.report();
     const still = now.sockets === last.sockets && Math.abs(now.heapUsed - last.heapUsed) < 100_000;
     const back = !before || (now.sockets <= before.sockets && JSON.stringify(now.handles) === JSON.stringify(before.handles));
-    if ((still && back && Date.now() > until - SETTLES_IN + FORGETS_IN) || Date.now() > until) return now;
+    const passed = Date.now() - begun;
+    if ((still && back && passed > FORGETS_IN) || passed > SETTLES_IN) return now;
     last = now;
   }
 }
